@@ -1,0 +1,301 @@
+package tcp
+
+import (
+	"errors"
+	"hash/crc32"
+	"math"
+	"time"
+
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// Unlimited is the value of a mark that bounds nothing.
+const Unlimited = math.MaxInt64
+
+// Why a connection ended. A connection that ended in order has no error.
+var (
+	ErrReset   = errors.New("tcp: connection reset by peer")
+	ErrRefused = errors.New("tcp: connection refused")
+	ErrTimeout = errors.New("tcp: connection timed out")
+	ErrAborted = errors.New("tcp: connection aborted")
+)
+
+// Config is what a connection does not learn from its peer.
+type Config struct {
+	MSS           int       // largest payload that this side receives in one segment: announced
+	SendMSS       int       // largest payload that the path to the peer takes; zero: MSS
+	GSO           int       // largest payload that Send may emit as one; zero: a segment's
+	ReceiveBuffer int       // bytes; bounds the window
+	SendBuffer    int       // bytes that Append takes beyond what was acknowledged
+	ISS           uint32    // initial send sequence number (RFC 6528)
+	Epoch         time.Time // where the timestamp clock starts (RFC 7323)
+	TSOffset      uint32    // added to the timestamp clock
+
+	// Congestion makes the congestion controller. Nil is NewReno.
+	Congestion func(mss int) Congestion
+
+	// Digest keeps a running CRC-32C of the output.
+	Digest bool
+}
+
+// Core is the state of one connection, between two calls.
+// Its methods must not be called at the same time.
+type Core struct {
+	cfg Config
+
+	// Send sequence space, in positions:
+	//
+	//	una <= nxt <= max <= min(sendable, appended)
+	//
+	// A retransmission timeout pulls nxt back to una. On a replica, max is appended
+	// and may exceed sendable: what the active node sent is not known
+	// more precisely.
+	una      int64 // SND.UNA
+	nxt      int64 // SND.NXT
+	max      int64 // one past the highest position ever sent
+	sendable int64 // mark: send nothing at or past it
+	appended int64 // one past the last position that the user produced
+	fin      int64 // position of our FIN, the last that there is; -1: not closed
+	out      buffer
+	digest   uint32 // CRC-32C of the output [1, appended), without the FIN
+
+	// Send window. sndEdge never matters below una.
+	sndEdge  int64 // SND.UNA + SND.WND: the right edge of the peer's window
+	sndWnd   int64 // SND.WND as last seen
+	sndMax   int64 // largest SND.WND ever seen
+	wl1, wl2 int64 // SND.WL1, SND.WL2
+	smss     int   // SMSS: payload per segment, options allowed for
+	peerMSS  int   // from the peer's SYN
+	sndShift uint8 // Snd.Wind.Shift
+
+	// Receive sequence space, in positions:
+	//
+	//	acked <= min(ackable, rcvNxt);  rcvNxt <= edge
+	//	read <= rcvNxt
+	acked    int64 // the highest acknowledgement sent; Last.ACK.sent
+	ackable  int64 // mark: acknowledge nothing past it
+	rcvNxt   int64 // RCV.NXT. 0 only in SYN-SENT
+	edge     int64 // RCV.NXT + RCV.WND: the advertised right edge; never moves left
+	read     int64 // the user has read up to here
+	peerRead int64 // every other reader has, too; Unlimited if there is none
+	retain   int64 // input from here on is kept even when it has been read
+	rcvFin   int64 // position of the peer's FIN; -1: not seen
+	in       buffer
+	replica  *replica // not nil: another node is the active one
+	early    reassembly
+	irs      uint32
+	rcvShift uint8 // Rcv.Wind.Shift
+	rcvMSS   int   // largest segment seen from the peer, payload
+	biggest  int   // largest IP packet seen from the peer; see NotePacket
+
+	// Options, as negotiated by the SYNs.
+	active bool // we opened
+	scale  bool // window scale
+	sack   bool
+	ts     bool
+
+	// Timestamps: RFC 7323.
+	tsRecent   uint32    // TS.Recent
+	tsRecentAt time.Time // when it was set; PAWS does not trust one that is 24 days old
+
+	// Loss and congestion.
+	rtt        rttEstimator
+	cc         Congestion
+	dupAcks    int
+	recovering bool  // in fast recovery, until una reaches recover
+	recover    int64 // RFC 6582
+	rexmit     bool  // send the segment at una again
+	inflate    int   // bytes added to the window by duplicate ACKs
+	retries    int   // timer expiries in a row without progress
+
+	// Acknowledgements that are owed.
+	ackNow    bool // at once
+	ackForce  bool // even if it repeats the one before
+	dupAck    bool // for data out of order: at once, but not while ackable holds back rcvNxt
+	probe     bool // an empty segment before una, to which the peer answers
+	override  bool // send less than a segment into a small window
+	challenge challengeLimit
+
+	// Timers. Zero is off.
+	rtoAt    time.Time
+	probeAt  time.Time // zero-window probe
+	delackAt time.Time
+	lingerAt time.Time // end of TIME-WAIT, or of FIN-WAIT-2 that nobody waits for
+	keep     keepAlive
+
+	// The end.
+	noDelay     bool // no Nagle
+	closedFirst bool // we closed before the peer's FIN came
+	readShut    bool // the user will not read; see CloseRead
+	orphan      bool // the user has closed entirely: arriving data is answered with RST
+	timeWait    bool
+	closed      bool  // nothing will be received or sent any more, except resetSeq
+	err         error // why, if not in order
+	reset       bool  // send RST
+	resetSeq    uint32
+	resetAck    bool
+
+	tx Segment // the one that Send emits; kept so that none is allocated
+}
+
+// castagnoli is CRC-32C.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Segment is what Recv takes and what Send emits.
+type Segment struct {
+	wire.TCP
+
+	// Recv: the payload. If Block is not nil it holds Payload, and Recv may keep
+	// it; it then sets Block to nil.
+	Payload []byte
+	Block   *Block
+
+	// Send: the payload, in parts that stay valid until emit returns, its length,
+	// and the size into which it has to be cut; 0 if it is one segment.
+	Parts       [][]byte
+	Len         int
+	SegmentSize int
+}
+
+func newCore(cfg Config) *Core {
+	c := &Core{
+		cfg:      cfg,
+		sendable: Unlimited,
+		ackable:  Unlimited,
+		peerRead: Unlimited,
+		retain:   Unlimited,
+		appended: 1,
+		fin:      -1,
+		rcvFin:   -1,
+		read:     1,
+		noDelay:  true,
+		peerMSS:  defaultMSS,
+	}
+	c.out.init(1)
+	c.in.init(1)
+	for c.rcvShift < 14 && cfg.ReceiveBuffer>>c.rcvShift > math.MaxUint16 {
+		c.rcvShift++
+	}
+	return c
+}
+
+// defaultMSS is assumed of a peer that does not say: RFC 9293 section 3.7.1.
+const defaultMSS = 536
+
+// Connect returns a connection that opens actively: SYN-SENT.
+func Connect(cfg Config, now time.Time) *Core {
+	c := newCore(cfg)
+	c.active, c.scale, c.sack, c.ts = true, true, true, true
+	c.setSMSS()
+	return c
+}
+
+// Accept returns a connection that opens passively, in SYN-RECEIVED, on the
+// segment syn, which must be an acceptable SYN.
+func Accept(cfg Config, now time.Time, syn *wire.TCP) *Core {
+	c := newCore(cfg)
+	c.takeSYN(now, syn)
+	c.edge = 1 + min(int64(cfg.ReceiveBuffer), math.MaxUint16)
+	return c
+}
+
+// takeSYN takes over what the peer's SYN says. On an active open, an option that
+// the answer lacks is off.
+func (c *Core) takeSYN(now time.Time, syn *wire.TCP) {
+	o := &syn.Options
+	offered := !c.active
+	c.irs = syn.Seq
+	c.rcvNxt = 1
+	if o.MSS != 0 {
+		c.peerMSS = int(o.MSS)
+	}
+	c.scale = o.HasWindowScale && (c.scale || offered)
+	if c.scale {
+		c.sndShift = o.WindowScale
+	} else {
+		c.rcvShift = 0
+	}
+	c.sack = o.SACKPermitted && (c.sack || offered)
+	c.ts = o.HasTimestamps && (c.ts || offered)
+	if c.ts {
+		c.tsRecent, c.tsRecentAt = o.TSVal, now
+	}
+	c.setSMSS()
+	// The window in a SYN is never scaled: RFC 7323 section 2.2.
+	c.sndWnd = int64(syn.Window)
+	c.sndMax = max(c.sndMax, c.sndWnd)
+	c.sndEdge = c.una + c.sndWnd
+	c.wl1, c.wl2 = 0, c.una
+}
+
+// setSMSS computes the payload of full segments: RFC 9293 section 3.7.1, RFC 6691.
+func (c *Core) setSMSS() {
+	mss := c.peerMSS
+	if c.cfg.SendMSS != 0 {
+		mss = min(mss, c.cfg.SendMSS)
+	} else {
+		mss = min(mss, c.cfg.MSS)
+	}
+	c.smss = max(mss-c.optionLen(), minMSS)
+	if c.cc == nil {
+		if c.cfg.Congestion == nil {
+			c.cfg.Congestion = NewReno
+		}
+		c.cc = c.cfg.Congestion(c.smss)
+	} else {
+		c.cc.SetMSS(c.smss)
+	}
+	c.rcvMSS = min(max(c.rcvMSS, defaultMSS), c.cfg.MSS)
+}
+
+const (
+	timestampLen = 12 // with its two NOPs
+	minMSS       = 64 // a peer cannot make us send smaller segments
+)
+
+// optionLen is the length of the options in every segment.
+func (c *Core) optionLen() int {
+	if c.ts {
+		return timestampLen
+	}
+	return 0
+}
+
+// sndSeq and rcvSeq turn positions into sequence numbers.
+func (c *Core) sndSeq(pos int64) uint32 { return c.cfg.ISS + uint32(pos) }
+func (c *Core) rcvSeq(pos int64) uint32 { return c.irs + uint32(pos) }
+
+// sndPos and rcvPos turn sequence numbers into positions: the ones nearest to
+// una and rcvNxt.
+func (c *Core) sndPos(seq uint32) int64 { return c.una + int64(int32(seq-c.sndSeq(c.una))) }
+func (c *Core) rcvPos(seq uint32) int64 { return c.rcvNxt + int64(int32(seq-c.rcvSeq(c.rcvNxt))) }
+
+// ackPos is the position that a segment sent now acknowledges.
+func (c *Core) ackPos() int64 { return min(c.rcvNxt, c.ackable) }
+
+// timestamp is the value of the timestamp clock, one tick a millisecond.
+func (c *Core) timestamp(now time.Time) uint32 {
+	return uint32(now.Sub(c.cfg.Epoch)/time.Millisecond) + c.cfg.TSOffset
+}
+
+// finAcked says that the peer has acknowledged our FIN.
+func (c *Core) finAcked() bool { return c.fin >= 0 && c.una > c.fin }
+
+// finReceived says that all of the peer's stream is here, and its FIN.
+func (c *Core) finReceived() bool { return c.rcvFin >= 0 && c.rcvNxt > c.rcvFin }
+
+// dataEnd is one past the last byte of output; the FIN is no byte.
+func (c *Core) dataEnd() int64 {
+	if c.fin >= 0 {
+		return c.fin
+	}
+	return c.appended
+}
+
+// inEnd is one past the last byte of input that is in order.
+func (c *Core) inEnd() int64 {
+	if c.finReceived() {
+		return c.rcvFin
+	}
+	return c.rcvNxt
+}

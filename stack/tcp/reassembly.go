@@ -1,0 +1,121 @@
+package tcp
+
+// reassembly holds data that arrived out of order, until the gap before it is
+// filled.
+type reassembly struct {
+	chunks []chunk // sorted by position, disjoint; touching ones are not merged
+	memory int     // bytes of storage that the chunks hold
+	latest int64   // position in the chunk that arrived last; RFC 2018 section 4 reports it first
+}
+
+// insert keeps the part of data that is not there yet; limit bounds the storage
+// of all that is kept. Data that does not fit is dropped: its sender has to keep it until it is
+// acknowledged.
+func (r *reassembly) insert(pos int64, data []byte, limit int) {
+	r.latest = pos
+	i := 0
+	for ; len(data) > 0; i++ {
+		// Skip what is before pos, and cut off what is there already.
+		for i < len(r.chunks) && r.chunks[i].end() <= pos {
+			i++
+		}
+		n := len(data)
+		if i < len(r.chunks) {
+			if c := &r.chunks[i]; c.pos <= pos {
+				n = min(n, int(c.end()-pos))
+				pos, data = pos+int64(n), data[n:]
+				continue
+			} else if c.pos < pos+int64(n) {
+				n = int(c.pos - pos)
+			}
+		}
+		if i > 0 {
+			// Segments after a loss come one behind the other; they share a block.
+			if c := &r.chunks[i-1]; c.end() == pos && cap(c.data)-len(c.data) >= n {
+				c.data = append(c.data, data[:n]...)
+				pos, data = pos+int64(n), data[n:]
+				i--
+				continue
+			}
+		}
+		size := min(n, blockSizes[len(blockSizes)-1])
+		if i > 0 && r.chunks[i-1].end() == pos {
+			size = min(8*n, blockSizes[len(blockSizes)-1])
+		}
+		n = min(n, size)
+		block := NewBlock(size)
+		if r.memory+len(block.B) > limit {
+			block.Free()
+			return
+		}
+		r.memory += len(block.B)
+		r.chunks = append(r.chunks, chunk{})
+		copy(r.chunks[i+1:], r.chunks[i:])
+		r.chunks[i] = chunk{pos: pos, data: append(block.B[:0], data[:n]...), block: block}
+		pos, data = pos+int64(n), data[n:]
+	}
+}
+
+// next removes and returns the chunk that continues the stream at pos, without
+// the bytes before pos. Its block belongs to the caller.
+func (r *reassembly) next(pos int64) (chunk, bool) {
+	for len(r.chunks) > 0 && r.chunks[0].pos <= pos {
+		c := r.chunks[0]
+		copy(r.chunks, r.chunks[1:])
+		r.chunks[len(r.chunks)-1] = chunk{}
+		r.chunks = r.chunks[:len(r.chunks)-1]
+		r.memory -= len(c.block.B)
+		if c.end() > pos {
+			c.data = c.data[pos-c.pos:]
+			c.pos = pos
+			return c, true
+		}
+		c.block.Free()
+	}
+	return chunk{}, false
+}
+
+// ranges stores up to len(dst) contiguous ranges in dst, that of the latest
+// arrival first, then upwards, and returns how many (RFC 2018 section 4).
+func (r *reassembly) ranges(dst [][2]int64) int {
+	n := 0
+	r.each(func(left, right int64) bool {
+		if left <= r.latest && r.latest < right {
+			dst[0] = [2]int64{left, right}
+			n = 1
+			return false
+		}
+		return true
+	})
+	r.each(func(left, right int64) bool {
+		if n == len(dst) {
+			return false
+		}
+		if n == 0 || left != dst[0][0] {
+			dst[n] = [2]int64{left, right}
+			n++
+		}
+		return true
+	})
+	return n
+}
+
+// each calls f for every contiguous range, upwards, until it returns false.
+func (r *reassembly) each(f func(left, right int64) bool) {
+	for i := 0; i < len(r.chunks); {
+		left, right := r.chunks[i].pos, r.chunks[i].end()
+		for i++; i < len(r.chunks) && r.chunks[i].pos == right; i++ {
+			right = r.chunks[i].end()
+		}
+		if !f(left, right) {
+			return
+		}
+	}
+}
+
+func (r *reassembly) free() {
+	for _, c := range r.chunks {
+		c.block.Free()
+	}
+	*r = reassembly{}
+}

@@ -1,0 +1,387 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// Recv processes a segment whose checksum and addresses were right:
+// RFC 9293 section 3.10.7, https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.
+// Whatever it causes to be sent leaves with the next Send.
+func (c *Core) Recv(now time.Time, seg *Segment) {
+	if c.closed {
+		return // the shell answers for connections that are not there
+	}
+	c.keep.heard(now)
+	if c.rcvNxt == 0 {
+		c.recvSynSent(now, seg) // 3.10.7.3
+		return
+	}
+	// 3.10.7.4
+	if !c.checkSequence(now, seg) { // first
+		return
+	}
+	switch {
+	case seg.Flags&wire.RST != 0: // second; there is no security compartment, which would be third
+		c.recvRST(now, seg)
+		return
+	case seg.Flags&wire.SYN != 0 && c.una > 0: // fourth
+		c.sendChallenge(now) // RFC 5961 section 4
+		return
+	case seg.Flags&wire.ACK == 0: // fifth
+		return
+	}
+	if !c.recvACK(now, seg) {
+		return
+	}
+	// Sixth would be URG: urgent data is data.
+	c.recvData(now, seg) // seventh, and eighth: FIN
+}
+
+// recvSynSent is RFC 9293 section 3.10.7.3.
+func (c *Core) recvSynSent(now time.Time, seg *Segment) {
+	hasACK := seg.Flags&wire.ACK != 0
+	ack := c.sndPos(seg.Ack)
+	if hasACK && (ack <= 0 || ack > c.max) {
+		if seg.Flags&wire.RST == 0 {
+			c.refuse(seg)
+		}
+		return
+	}
+	if seg.Flags&wire.RST != 0 {
+		if hasACK {
+			c.finish(ErrRefused)
+		}
+		return
+	}
+	if seg.Flags&wire.SYN == 0 {
+		return
+	}
+	c.takeSYN(now, &seg.TCP)
+	c.edge = 1 + min(int64(c.cfg.ReceiveBuffer), 65535)
+	if !hasACK {
+		// Simultaneous open: our SYN goes out again, with an ACK.
+		c.nxt = 0
+		return
+	}
+	c.newACK(now, seg, ack)
+	c.ackForce = true
+	if len(seg.Payload) > 0 || seg.Flags&wire.FIN != 0 {
+		seg.Seq++ // the SYN's place
+		c.recvData(now, seg)
+	}
+}
+
+// checkSequence says whether any of the segment is in the receive window, and
+// takes note of its timestamp: RFC 9293 section 3.10.7.4, first, and RFC 7323 section 5.3.
+func (c *Core) checkSequence(now time.Time, seg *Segment) bool {
+	rst := seg.Flags&wire.RST != 0
+	pos := c.rcvPos(seg.Seq)
+	length := int64(len(seg.Payload))
+	if seg.Flags&wire.SYN != 0 {
+		length++
+	}
+	if seg.Flags&wire.FIN != 0 {
+		length++
+	}
+
+	if c.una == 0 && pos == 0 && seg.Flags&(wire.SYN|wire.RST) == wire.SYN {
+		// The peer's SYN once more. On its own it asks for our SYN-ACK again; with
+		// an ACK it is the answer to ours in a simultaneous open.
+		if seg.Flags&wire.ACK == 0 {
+			c.nxt = 0
+			return false
+		}
+		return true
+	}
+
+	if c.ts && !rst {
+		if !seg.Options.HasTimestamps {
+			return false
+		}
+		// PAWS. A TS.Recent of 24 days may have wrapped and proves nothing.
+		if int32(seg.Options.TSVal-c.tsRecent) < 0 && now.Sub(c.tsRecentAt) < 24*24*time.Hour {
+			c.ackForce = true
+			return false
+		}
+	}
+
+	wnd := c.edge - c.rcvNxt
+	var acceptable bool
+	switch {
+	case length == 0 && wnd == 0:
+		acceptable = pos == c.rcvNxt
+	case length == 0:
+		acceptable = c.rcvNxt <= pos && pos < c.edge
+	case wnd > 0:
+		acceptable = pos < c.edge && pos+length > c.rcvNxt
+	}
+	if rst && pos == c.acked && c.acked < c.rcvNxt {
+		// A peer without this connection answers with the number that we last
+		// acknowledged, which the mark may have held behind rcvNxt.
+		acceptable = true
+	}
+	if !acceptable && wnd == 0 && pos == c.rcvNxt {
+		// RFC 9293 section 3.4: a closed window must not keep ACKs and RSTs out.
+		// The data is cut off: it will be sent again.
+		acceptable = true
+	}
+	if !acceptable {
+		if c.timeWait && seg.Flags&wire.FIN != 0 {
+			c.lingerAt = now.Add(timeWaitLength) // the peer has missed our last ACK
+		}
+		switch {
+		case rst:
+		case length > 0:
+			c.ackForce = true
+		default:
+			c.sendChallenge(now) // no ACK storms: two confused ends must not feed each other
+		}
+		return false
+	}
+
+	if c.ts && seg.Options.HasTimestamps && pos <= c.acked {
+		// RFC 7323 section 4.3 (2).
+		if int32(seg.Options.TSVal-c.tsRecent) >= 0 || now.Sub(c.tsRecentAt) >= 24*24*time.Hour {
+			c.tsRecent, c.tsRecentAt = seg.Options.TSVal, now
+		}
+	}
+	return true
+}
+
+// recvRST is RFC 9293 section 3.10.7.4, second, in the form of RFC 5961 section 3.
+func (c *Core) recvRST(now time.Time, seg *Segment) {
+	if c.timeWait {
+		return // RFC 1337
+	}
+	if pos := c.rcvPos(seg.Seq); pos != c.rcvNxt && pos != c.acked {
+		c.sendChallenge(now)
+		return
+	}
+	if c.una == 0 && c.active {
+		c.finish(ErrRefused)
+		return
+	}
+	c.finish(ErrReset)
+}
+
+// recvACK is RFC 9293 section 3.10.7.4, fifth. It says whether to go on with the segment.
+func (c *Core) recvACK(now time.Time, seg *Segment) bool {
+	ack := c.sndPos(seg.Ack)
+	if c.una == 0 && (ack <= 0 || ack > c.max) {
+		c.refuse(seg)
+		return false
+	}
+	if ack > c.max || ack < c.una-c.sndMax { // RFC 5961 section 5.2
+		c.sendChallenge(now)
+		return false
+	}
+	if c.una == c.max {
+		c.retries = 0 // a peer with a closed window may keep us waiting for ever: RFC 9293 section 3.8.6.1
+	}
+
+	wnd := int64(seg.Window) << c.sndShift
+	switch {
+	case ack > c.una:
+		c.newACK(now, seg, ack)
+	case ack == c.una && c.una < c.max && len(seg.Payload) == 0 && seg.Flags&wire.FIN == 0 && wnd == c.sndWnd:
+		c.recvDupACK(now)
+	}
+	if c.closed {
+		return false
+	}
+
+	pos := c.rcvPos(seg.Seq)
+	if ack >= c.una && (c.wl1 < pos || c.wl1 == pos && c.wl2 <= ack) {
+		c.sndWnd = wnd
+		c.sndMax = max(c.sndMax, wnd)
+		c.sndEdge = ack + wnd
+		c.wl1, c.wl2 = pos, ack
+		if !c.probeAt.IsZero() && c.sndEdge > c.nxt {
+			c.probeAt = time.Time{}
+			c.rtt.backoff = 0
+		}
+	}
+	return true
+}
+
+// newACK moves SND.UNA to ack.
+func (c *Core) newACK(now time.Time, seg *Segment, ack int64) {
+	flight := int(c.max - c.una)
+	acked := int(ack - c.una)
+	c.sampleRTT(now, seg, ack)
+	c.advance(ack)
+	c.rtt.backoff, c.retries = 0, 0
+	c.recoverACK(now, acked, flight)
+	if c.una < c.max {
+		c.rtoAt = now.Add(c.rtt.rto()) // RFC 6298 (5.3)
+	} else {
+		c.rtoAt = time.Time{} // (5.2)
+	}
+	c.settle(now)
+}
+
+// advance takes note that everything before una has been acknowledged.
+func (c *Core) advance(una int64) {
+	c.una = una
+	c.nxt = max(c.nxt, una)
+	c.max = max(c.max, una)
+	if end := c.dataEnd(); una > c.out.base {
+		c.out.release(min(una, end))
+	}
+}
+
+// sampleRTT measures the round trip by the segment that is being timed, or by
+// the echoed timestamp (RFC 7323 section 4.1).
+func (c *Core) sampleRTT(now time.Time, seg *Segment, ack int64) {
+	switch r := &c.rtt; {
+	case r.timing && ack >= r.pos:
+		r.timing = false
+		r.sample(now.Sub(r.at))
+	case !r.timing && c.ts && seg.Options.HasTimestamps && seg.Options.TSEcr != 0:
+		if d := int32(c.timestamp(now) - seg.Options.TSEcr); d >= 0 {
+			r.sample(time.Duration(d) * time.Millisecond)
+		}
+	}
+}
+
+// recvData takes the payload and the FIN: RFC 9293 section 3.10.7.4, seventh and eighth.
+func (c *Core) recvData(now time.Time, seg *Segment) {
+	data := seg.Payload
+	pos := c.rcvPos(seg.Seq)
+	end := pos + int64(len(data))
+	if seg.Flags&wire.FIN != 0 && c.rcvFin < 0 && end >= c.rcvNxt && end < max(c.edge, c.rcvNxt+1) {
+		c.rcvFin = end
+	}
+	if c.rcvFin >= 0 && c.rcvNxt > c.rcvFin {
+		return // the stream is complete
+	}
+	if len(data) > 0 && c.orphan && end > c.rcvNxt {
+		// Nobody will read it, and the peer should know: RFC 2525 section 2.17.
+		c.refuse(seg)
+		c.finish(nil)
+		return
+	}
+	limit := c.edge
+	if c.rcvFin >= 0 {
+		limit = min(limit, c.rcvFin)
+	}
+	if end > limit {
+		data = data[:max(0, int64(len(data))-(end-limit))]
+		end = pos + int64(len(data))
+	}
+	c.rcvMSS = max(c.rcvMSS, min(len(seg.Payload), c.cfg.MSS, max(seg.SegmentSize, defaultMSS)))
+
+	switch {
+	case pos > c.rcvNxt:
+		if len(data) > 0 {
+			c.early.insert(pos, data, 2*c.cfg.ReceiveBuffer)
+		}
+		if len(seg.Payload) > 0 || seg.Flags&wire.FIN != 0 {
+			c.dupAck = true
+		}
+	case end > c.rcvNxt:
+		c.takeInput(seg, data[c.rcvNxt-pos:])
+		if len(c.early.chunks) > 0 {
+			c.takeEarly()
+			c.ackNow = true // RFC 5681 section 4.2
+		}
+		c.oweACK(now)
+	}
+	if c.rcvFin >= 0 && c.rcvNxt == c.rcvFin {
+		c.rcvNxt++
+		c.ackNow = true
+		c.early.free()
+		c.settle(now)
+	}
+}
+
+// takeInput appends data, part of seg's payload, to the stream. A payload that fills its
+// block well is kept as it is; others are copied together.
+func (c *Core) takeInput(seg *Segment, data []byte) {
+	c.rcvNxt += int64(len(data))
+	if c.readShut {
+		c.discardInput()
+		return
+	}
+	if seg.Block != nil && len(data) >= len(seg.Block.B)/4 {
+		c.in.push(chunk{pos: c.in.end, data: data, block: seg.Block})
+		seg.Block = nil
+		return
+	}
+	c.in.append(data)
+}
+
+// takeEarly moves what has become in order from the reassembly queue to the stream.
+func (c *Core) takeEarly() {
+	for {
+		next, ok := c.early.next(c.rcvNxt)
+		if !ok {
+			return
+		}
+		if c.rcvFin >= 0 && next.end() > c.rcvFin {
+			next.data = next.data[:max(0, c.rcvFin-next.pos)]
+		}
+		c.rcvNxt += int64(len(next.data))
+		switch {
+		case c.readShut:
+			next.block.Free()
+			c.discardInput()
+		case len(next.data) >= len(next.block.B)/4:
+			c.in.push(next)
+		default:
+			c.in.append(next.data)
+			next.block.Free()
+		}
+	}
+}
+
+// oweACK decides when input is acknowledged: at once if it is two full segments or more, else
+// a little later (RFC 9293 section 3.8.6.3).
+func (c *Core) oweACK(now time.Time) {
+	if c.rcvNxt-c.acked >= 2*int64(c.rcvMSS) {
+		c.ackNow = true
+	} else if c.delackAt.IsZero() {
+		c.delackAt = now.Add(delayedACK)
+	}
+}
+
+const (
+	delayedACK     = 40 * time.Millisecond // at most 500 ms
+	timeWaitLength = 60 * time.Second      // 2 MSL, as in Linux
+	finWait2Length = 60 * time.Second      // for a FIN that nobody waits for
+)
+
+// settle follows the consequences of a FIN, ours or the peer's, for the end of the connection.
+func (c *Core) settle(now time.Time) {
+	switch {
+	case c.closed || c.timeWait || !c.finAcked():
+	case c.finReceived() && c.closedFirst:
+		c.timeWait = true
+		c.rtoAt, c.probeAt = time.Time{}, time.Time{}
+		c.lingerAt = now.Add(timeWaitLength)
+	case c.finReceived():
+		c.finish(nil)
+	case c.orphan && c.lingerAt.IsZero():
+		c.lingerAt = now.Add(finWait2Length)
+	}
+}
+
+// finish ends the connection. What the user has not read yet stays readable.
+func (c *Core) finish(err error) {
+	if c.closed {
+		return
+	}
+	c.closed, c.err = true, err
+	c.out.free()
+	c.early.free()
+	c.rtoAt, c.probeAt, c.delackAt, c.lingerAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	c.keep.at = time.Time{}
+}
+
+// refuse answers seg with a RST: RFC 9293 section 3.10.7.1.
+func (c *Core) refuse(seg *Segment) {
+	c.reset = true
+	c.resetSeq = seg.Ack
+}

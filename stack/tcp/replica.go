@@ -1,0 +1,217 @@
+package tcp
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// Snapshot is what two SYNs settle for the whole life of a connection.
+type Snapshot struct {
+	ISS, IRS      uint32
+	PeerMSS       int
+	MSS           int // announced by us
+	ReceiveBuffer int
+	Scale         bool
+	SndShift      uint8
+	RcvShift      uint8
+	SACK          bool
+	TS            bool
+	TSOffset      uint32
+}
+
+// Snapshot returns what Restore needs, with Replay's help, to make a replica.
+func (c *Core) Snapshot() Snapshot {
+	return Snapshot{
+		ISS: c.cfg.ISS, IRS: c.irs, PeerMSS: c.peerMSS, MSS: c.cfg.MSS, ReceiveBuffer: c.cfg.ReceiveBuffer,
+		Scale: c.scale, SndShift: c.sndShift, RcvShift: c.rcvShift,
+		SACK: c.sack, TS: c.ts, TSOffset: c.cfg.TSOffset,
+	}
+}
+
+// replica is what a Core has besides while another node is the active one. Its user reads and
+// writes as usual; Send is not called.
+//
+//	verified <= appended
+//	out.base <= verified
+type replica struct {
+	una      int64  // the active node's SND.UNA, which may be ahead of what our user has produced
+	verified int64  // our output is the same as the active node's up to here
+	crc      uint32 // CRC-32C of the output [1, verified)
+}
+
+// Errors of a replica.
+var (
+	ErrDiverged = errors.New("tcp: the output differs from the active node's")
+	ErrGap      = errors.New("tcp: the replicated input has a gap")
+)
+
+// Restore returns a replica of the connection that s was taken of, in SYN-RECEIVED.
+// Of cfg it uses what the snapshot does not have.
+func Restore(cfg Config, s Snapshot, now time.Time) (*Core, error) {
+	if s.SndShift > 14 || s.RcvShift > 14 || s.MSS < minMSS || s.MSS > 65535 || s.PeerMSS < 0 || s.PeerMSS > 65535 ||
+		s.ReceiveBuffer < 1 || s.ReceiveBuffer > 1<<30 {
+		return nil, fmt.Errorf("tcp: impossible snapshot %+v", s)
+	}
+	cfg.ISS, cfg.TSOffset, cfg.MSS, cfg.ReceiveBuffer = s.ISS, s.TSOffset, s.MSS, s.ReceiveBuffer
+	cfg.Digest = true
+	c := newCore(cfg)
+	syn := wire.TCP{Seq: s.IRS, Flags: wire.SYN}
+	syn.Options = wire.Options{
+		MSS: uint16(s.PeerMSS), HasWindowScale: s.Scale, WindowScale: s.SndShift,
+		SACKPermitted: s.SACK, HasTimestamps: s.TS,
+	}
+	c.takeSYN(now, &syn)
+	c.rcvShift = s.RcvShift
+	c.edge = 1
+	c.replica = &replica{verified: 1}
+	return c, nil
+}
+
+// Replica says that another node is the active one.
+func (c *Core) Replica() bool { return c.replica != nil }
+
+// Update is what happened to a connection on the active node.
+type Update struct {
+	InAt     int64  // position of Input
+	Input    []byte // Replay copies it
+	InFIN    bool   // the peer's FIN follows
+	Una      int64
+	Edge     int64
+	SndWnd   int64
+	TSRecent uint32
+	Biggest  int
+}
+
+// Replay brings a replica up to date. An update that does not continue the one before, or
+// contradicts it, is an error: the replica is then of no use.
+func (c *Core) Replay(now time.Time, u *Update) error {
+	if u.InAt != c.inEnd() || (c.finReceived() && len(u.Input) > 0) {
+		return ErrGap
+	}
+	if u.Una < c.replica.una || u.SndWnd < 0 || u.SndWnd > 1<<30 || u.Edge < 0 || u.Una < 0 {
+		return fmt.Errorf("tcp: impossible update: una %d, window %d, edge %d", u.Una, u.SndWnd, u.Edge)
+	}
+	c.rcvNxt += int64(len(u.Input))
+	c.in.append(u.Input)
+	if u.InFIN && !c.finReceived() {
+		c.rcvFin = c.rcvNxt
+		c.rcvNxt++
+	}
+	if c.readShut {
+		c.read = c.inEnd()
+		c.releaseInput()
+	}
+	c.edge = max(c.edge, u.Edge, c.rcvNxt)
+	c.sndWnd = u.SndWnd
+	c.sndMax = max(c.sndMax, u.SndWnd)
+	c.tsRecent, c.tsRecentAt = u.TSRecent, now
+	c.biggest = max(c.biggest, u.Biggest)
+	c.replica.una = u.Una
+	c.replicaAdvance()
+	c.settle(now)
+	return nil
+}
+
+// replicaAdvance moves una to where the active node has it, as far as the user has
+// produced output here. Output stays until it has been compared.
+func (c *Core) replicaAdvance() {
+	c.una = max(c.una, min(c.replica.una, c.appended))
+	c.nxt, c.max = c.una, c.appended
+	c.out.release(min(c.una, c.replica.verified, c.dataEnd()))
+}
+
+// Verify compares the output before pos with the active node's, by its CRC-32C; fin says that it ends in a
+// FIN. It returns false if the user has not produced as much yet, and
+// ErrDiverged if the output is another.
+func (c *Core) Verify(now time.Time, pos int64, crc uint32, fin bool) (done bool, err error) {
+	r := c.replica
+	if c.appended < pos && c.fin < 0 {
+		return false, nil
+	}
+	data := pos
+	if fin {
+		data--
+	}
+	switch {
+	case pos < r.verified:
+		return true, nil
+	case data > c.dataEnd(), fin && c.fin != data:
+		return false, ErrDiverged
+	}
+	if data > r.verified {
+		parts := c.out.slices(c.tx.Parts[:0], r.verified, data)
+		for _, part := range parts {
+			r.crc = crc32.Update(r.crc, castagnoli, part)
+		}
+	}
+	if r.crc != crc {
+		return false, ErrDiverged
+	}
+	r.verified = pos
+	c.replicaAdvance()
+	c.settle(now)
+	return true, nil
+}
+
+// Verified is the position up to which the output is the active node's.
+func (c *Core) Verified() int64 {
+	if c.replica == nil {
+		return 0
+	}
+	return c.replica.verified
+}
+
+// TakeOver makes a replica the connection: from here on it is what the peer talks to.
+// Everything starts over from SND.UNA, with a congestion window and an RTO of a new
+// connection, and acknowledgements are accepted up to all that the user has
+// produced. tsShift is added to the timestamp clock, so that it continues above any
+// value that the active node can have sent (RFC 7323 section 5).
+func (c *Core) TakeOver(now time.Time, tsShift uint32) {
+	c.replica = nil
+	c.cfg.TSOffset += tsShift
+	c.nxt, c.max = c.una, max(1, c.appended)
+	c.acked = c.rcvNxt
+	c.wl1, c.wl2 = 0, 0
+	c.sndEdge = c.una + c.sndWnd
+	c.ackForce = true
+	if c.closed || c.timeWait {
+		return
+	}
+	c.releaseInput()
+	if c.orphan {
+		if c.Readable() > 0 {
+			c.abort(now, nil)
+			return
+		}
+		c.readShut = true
+	} else if c.readShut {
+		c.discardInput()
+	}
+	c.settle(now)
+}
+
+// End ends a replica as the connection has ended on the active node.
+func (c *Core) End(err error) { c.finish(err) }
+
+// NextReceive and FirstUnacked are the sequence numbers of what the peer has to send
+// next, and of what we do.
+func (c *Core) NextReceive() uint32 { return c.rcvSeq(c.rcvNxt) }
+
+// PathMTU takes a message of the network that a packet of ours, with the given sequence number, was too
+// large, and that the path takes so much payload and options a segment. A message that quotes
+// nothing in flight is not believed: RFC 5927 section 7.
+func (c *Core) PathMTU(seq uint32, mss int) bool {
+	pos := c.sndPos(seq)
+	if c.closed || pos < c.una || pos >= c.max || mss < minMSS+timestampLen || mss >= c.smss+c.optionLen() {
+		return false
+	}
+	c.cfg.SendMSS = mss
+	c.setSMSS()
+	c.nxt = c.una
+	c.rtt.timing = false
+	return true
+}

@@ -1,0 +1,251 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// Send emits every segment that may leave now and returns the time at which to
+// call it again even if nothing happens before; zero if there is none.
+// A segment and what it points to are valid until emit returns.
+func (c *Core) Send(now time.Time, emit func(*Segment)) (next time.Time) {
+	c.expire(now)
+	for {
+		seg := c.nextSegment(now)
+		if seg == nil {
+			return c.deadline()
+		}
+		emit(seg)
+	}
+}
+
+// nextSegment derives the next segment from the state, or returns nil if nothing may leave.
+func (c *Core) nextSegment(now time.Time) *Segment {
+	switch {
+	case c.reset:
+		c.reset = false
+		return c.resetSegment(now)
+	case c.closed:
+		return nil
+	case c.nxt == 0:
+		return c.synSegment(now)
+	}
+	if seg := c.dataSegment(now); seg != nil {
+		return seg
+	}
+	if c.probe {
+		// An empty segment before SND.UNA makes the peer answer: RFC 9293 section 3.8.4.
+		c.probe = false
+		return c.segment(now, wire.ACK, c.una-1, 0)
+	}
+	if c.ackDue() {
+		return c.segment(now, wire.ACK, c.nxt, 0)
+	}
+	return nil
+}
+
+// ackDue says whether an ACK has to leave on its own. What is held back by the
+// mark is not acknowledged in parts: repeating the old number would tell the peer of a loss.
+func (c *Core) ackDue() bool {
+	switch {
+	case c.rcvNxt == 0:
+		return false
+	case c.ackForce:
+		return true
+	case c.ackNow:
+		return c.ackPos() > c.acked
+	case c.dupAck:
+		return c.ackPos() > c.acked || c.ackPos() == c.rcvNxt
+	}
+	return false
+}
+
+// segment makes a segment of n bytes of output from pos on. Every segment that a peer sees
+// is made here, and nothing in one is beyond the two marks: neither its acknowledgement nor
+// its last position.
+func (c *Core) segment(now time.Time, flags wire.Flags, pos int64, n int) *Segment {
+	ack := min(c.rcvNxt, c.ackable)
+	if end := min(pos+int64(n), c.sendable); end < pos+int64(n) {
+		n = int(max(0, end-pos))
+	}
+	if pos >= c.sendable {
+		flags &^= wire.SYN
+	}
+	if pos+int64(n) >= c.sendable {
+		flags &^= wire.FIN
+	}
+
+	seg := &c.tx
+	*seg = Segment{Parts: seg.Parts[:0], Len: n}
+	seg.Seq = c.sndSeq(pos)
+	seg.Flags = flags
+	if flags&wire.ACK != 0 {
+		seg.Ack = c.rcvSeq(ack)
+		seg.Window = c.window(ack, flags&wire.SYN != 0)
+		c.acked = max(c.acked, ack)
+	} else {
+		seg.Window = uint16(min(c.cfg.ReceiveBuffer, 65535))
+	}
+	if n > 0 {
+		seg.Parts = c.out.slices(seg.Parts, pos, pos+int64(n))
+		if n > c.smss {
+			seg.SegmentSize = c.smss
+		}
+	}
+	c.options(now, seg)
+	if flags&wire.ACK != 0 && ack == c.rcvNxt {
+		c.ackNow = false
+		c.delackAt = time.Time{}
+	}
+	if flags&wire.ACK != 0 && n == 0 {
+		c.ackForce, c.dupAck = false, false
+	} else if flags&wire.ACK != 0 {
+		// Data says no SACK blocks; a duplicate ACK has to leave on its own.
+		c.ackForce = false
+	}
+	return seg
+}
+
+// options sets what the segment's kind and the negotiation ask for.
+func (c *Core) options(now time.Time, seg *Segment) {
+	o := &seg.Options
+	if seg.Flags&wire.SYN != 0 {
+		o.MSS = uint16(min(c.cfg.MSS, 65535))
+		o.HasWindowScale, o.WindowScale = c.scale, c.rcvShift
+		o.SACKPermitted = c.sack
+	}
+	if c.ts {
+		o.HasTimestamps = true
+		o.TSVal = c.timestamp(now)
+		if seg.Flags&wire.ACK != 0 {
+			o.TSEcr = c.tsRecent
+		}
+	}
+	if c.sack && seg.Len == 0 && seg.Flags&(wire.SYN|wire.FIN|wire.RST) == 0 && len(c.early.chunks) > 0 {
+		blocks := o.SACK[:]
+		if c.ts {
+			blocks = blocks[:3] // what fits behind timestamps
+		}
+		var ranges [4][2]int64
+		n := c.early.ranges(ranges[:len(blocks)])
+		for i, r := range ranges[:n] {
+			blocks[i] = wire.SACKBlock{Left: c.rcvSeq(r[0]), Right: c.rcvSeq(r[1])}
+		}
+		o.NumSACK = uint8(n)
+	}
+}
+
+// synSegment makes our SYN, if it may leave: a SYN-ACK also shows that we have
+// the peer's.
+func (c *Core) synSegment(now time.Time) *Segment {
+	flags := wire.SYN
+	if c.rcvNxt > 0 {
+		flags |= wire.ACK
+		if c.ackable < 1 {
+			return nil
+		}
+	}
+	if c.sendable < 1 {
+		return nil
+	}
+	if c.max == 0 {
+		c.rtt.timing, c.rtt.pos, c.rtt.at = true, 1, now
+	} else {
+		c.rtt.timing = false
+	}
+	c.nxt, c.max = 1, max(c.max, 1)
+	if c.rtoAt.IsZero() {
+		c.rtoAt = now.Add(c.rtt.rto())
+	}
+	return c.segment(now, flags, 0, 0)
+}
+
+// resetSegment makes a RST.
+func (c *Core) resetSegment(now time.Time) *Segment {
+	seg := &c.tx
+	*seg = Segment{Parts: seg.Parts[:0]}
+	seg.Seq = c.resetSeq
+	seg.Flags = wire.RST
+	if c.resetAck {
+		seg.Flags |= wire.ACK
+		seg.Ack = c.rcvSeq(c.ackPos())
+	}
+	return seg
+}
+
+// dataSegment makes the next segment of output, new or again, and the FIN.
+func (c *Core) dataSegment(now time.Time) *Segment {
+	if c.una == 0 {
+		return nil
+	}
+	pos, n, fin := c.nextData()
+	if n == 0 && !fin {
+		return nil
+	}
+	flags := wire.ACK
+	next := pos + int64(n)
+	if next == c.dataEnd() && n > 0 {
+		flags |= wire.PSH
+	}
+	if fin {
+		flags |= wire.FIN
+		next++
+	}
+	if next <= c.max {
+		c.rtt.timing = c.rtt.timing && c.rtt.pos <= pos // Karn
+	} else if !c.rtt.timing && pos >= c.max {
+		c.rtt.timing, c.rtt.pos, c.rtt.at = true, next, now
+	}
+	c.rexmit, c.override = false, false
+	c.nxt = max(c.nxt, next)
+	c.max = max(c.max, c.nxt)
+	c.probeAt = time.Time{}
+	if c.rtoAt.IsZero() {
+		c.rtoAt = now.Add(c.rtt.rto()) // RFC 6298 (5.1)
+	}
+	return c.segment(now, flags, pos, n)
+}
+
+// nextData says what output may be sent next: n bytes at pos, then the FIN.
+func (c *Core) nextData() (pos int64, n int, fin bool) {
+	pos = c.nxt
+	cwnd := c.una + int64(c.cc.Window()+c.inflate)
+	limit := c.gso()
+	if c.rexmit {
+		pos, limit = c.una, c.smss
+		cwnd = max(cwnd, pos+int64(limit))
+	}
+	end := min(c.appended, c.sendable)
+	data := min(c.dataEnd(), end)
+	n = int(min(data, c.sndEdge, cwnd) - pos)
+	if n > limit {
+		n = limit
+	}
+	n = max(n, 0)
+
+	if pos+int64(n) == c.fin && c.fin < min(end, c.sndEdge) {
+		return pos, n, true
+	}
+	if pos+int64(n) == data {
+		// All that there is. Nagle (RFC 9293 section 3.7.4) waits with what is small.
+		if n < c.smss && !c.noDelay && c.una < c.nxt && c.fin < 0 {
+			return pos, 0, false
+		}
+		return pos, n, false
+	}
+	if n >= c.smss {
+		return pos, n - n%c.smss, false
+	}
+	// A window leaves room for less than a segment. Silly window avoidance,
+	// RFC 9293 section 3.8.6.2.1: only if it is half the peer's largest, or has been waited for.
+	if n > 0 && pos+int64(n) == c.sndEdge && (int64(n) >= c.sndMax/2 || c.override) {
+		return pos, n, false
+	}
+	return pos, 0, false
+}
+
+// gso is the most payload that is emitted as one segment: whole segments only.
+func (c *Core) gso() int {
+	return max(c.cfg.GSO/c.smss, 1) * c.smss
+}

@@ -1,0 +1,101 @@
+package tcp
+
+import "time"
+
+const (
+	synRetries    = 6  // RFC 9293 section 3.8.3: at least three minutes in all is a SHOULD; Linux
+	synAckRetries = 5  // Linux
+	dataRetries   = 15 // R2: about 15 minutes, Linux
+)
+
+// expire handles the timers that are due.
+func (c *Core) expire(now time.Time) {
+	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	if c.closed {
+		return
+	}
+	if due(c.lingerAt) {
+		c.finish(nil)
+		return
+	}
+	if due(c.delackAt) {
+		c.delackAt = time.Time{}
+		c.ackNow = true
+	}
+	if due(c.rtoAt) {
+		c.rtoAt = time.Time{}
+		c.retransmitTimeout(now)
+	}
+	if due(c.probeAt) {
+		c.probeAt = time.Time{}
+		c.probeTimeout()
+	}
+	if probe, dead := c.keep.expire(now); dead {
+		c.abort(now, ErrTimeout)
+	} else if probe && c.una > 0 && c.una == c.max {
+		c.probe = true
+	}
+	c.armProbe(now)
+}
+
+// retransmitTimeout is RFC 6298 (5.4) to (5.7).
+func (c *Core) retransmitTimeout(now time.Time) {
+	limit := dataRetries
+	switch {
+	case c.una == 0 && c.active:
+		limit = synRetries
+	case c.una == 0:
+		limit = synAckRetries
+	}
+	if c.retries >= limit {
+		c.finish(ErrTimeout)
+		return
+	}
+	c.recoverTimeout(now)
+	c.retries++
+	c.rtoAt = now.Add(c.rtt.rto())
+	if c.una > 0 && c.sndEdge <= c.una {
+		c.probe = true // the peer took its window back; nothing else can be sent
+	}
+}
+
+// armProbe starts the timer for zero-window probes if there is something to
+// send, nothing in flight whose acknowledgement would tell of the window, and the window in the way.
+func (c *Core) armProbe(now time.Time) {
+	if c.una == 0 || c.closed || c.una < c.max || min(c.appended, c.sendable) <= c.nxt {
+		return
+	}
+	if c.probeAt.IsZero() && c.sndEdge-c.nxt < int64(c.smss) {
+		if _, n, fin := c.nextData(); n > 0 || fin {
+			return
+		}
+		c.probeAt = now.Add(c.rtt.rto())
+	}
+}
+
+// probeTimeout probes a window that is closed, or makes use of one that is too
+// small to be worth it otherwise: RFC 9293 section 3.8.6.1.
+func (c *Core) probeTimeout() {
+	if c.retries >= dataRetries {
+		c.finish(ErrTimeout)
+		return
+	}
+	c.retries++
+	c.rtt.backoff++
+	if c.sndEdge > c.nxt {
+		c.override = true
+	} else {
+		c.probe = true
+	}
+}
+
+// deadline is the earliest timer.
+func (c *Core) deadline() time.Time {
+	next := c.rtoAt
+	for _, t := range [...]time.Time{c.probeAt, c.delackAt, c.lingerAt, c.keep.at} {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	return next
+}

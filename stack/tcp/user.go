@@ -139,6 +139,7 @@ func (c *Core) Close(now time.Time) {
 	}
 	if c.Readable() > 0 {
 		c.abort(now, nil)
+		c.in.free()
 		return
 	}
 	c.readShut = true
@@ -158,5 +159,4 @@ func (c *Core) abort(now time.Time, err error) {
 		c.resetSeq = c.sndSeq(max(c.una, min(c.max, c.sndEdge)))
 	}
 	c.finish(err)
-	c.in.free()
 }

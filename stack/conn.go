@@ -1,0 +1,431 @@
+package stack
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ftcp-project/ftcp/stack/tcp"
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// Conn is a connection: a core, the lock around it, and those who wait for it.
+// Its methods may be called at the same time. Errors are net.ErrClosed,
+// os.ErrDeadlineExceeded, io.EOF and those of package tcp, not wrapped.
+type Conn struct {
+	stack         *Stack
+	local, remote netip.AddrPort
+
+	// Protected says that the loss of this node, now, would not be noticed. Replication sets it.
+	Protected atomic.Bool
+
+	// One Read and one Write at a time, so that each is of one piece, and so
+	// that payload can be copied while mu is not held.
+	readMu, writeMu sync.Mutex
+	parts           [][]byte // scratch of Read, under readMu
+
+	mu       sync.Mutex
+	core     *tcp.Core
+	link     *Link
+	peerMAC  wire.MAC  // zero: not known, or the link needs none
+	listener *Listener // the one whose half-open connection this is
+	waiting  bool      // a replica that has not been offered to a listener
+	touched  bool      // in link.touched
+
+	closed  bool // by the user
+	copying bool // Read is copying out of the core's buffer
+	linger  int  // seconds; as net.TCPConn.SetLinger: negative: the default
+
+	reading, writing waiter
+
+	timer   *time.Timer
+	timerAt time.Time // when timer fires; zero: not running
+}
+
+// waiter is where users wait for one direction of a connection.
+type waiter struct {
+	cond     sync.Cond
+	n        int // that wait
+	deadline *time.Timer
+	set      int  // counts SetDeadline; a timer of an earlier one is void
+	expired  bool // the deadline has passed
+}
+
+func (w *waiter) wait() {
+	w.n++
+	w.cond.Wait()
+	w.n--
+}
+
+func (w *waiter) wake() {
+	if w.n > 0 {
+		w.cond.Broadcast()
+	}
+}
+
+func newConn(s *Stack, l *Link, t tuple, core *tcp.Core) *Conn {
+	c := &Conn{stack: s, link: l, local: t.local, remote: t.remote, core: core, linger: -1}
+	c.reading.cond.L, c.writing.cond.L = &c.mu, &c.mu
+	return c
+}
+
+// LocalAddr is the address that the peer talks to.
+func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
+
+// RemoteAddr is the peer's address.
+func (c *Conn) RemoteAddr() netip.AddrPort { return c.remote }
+
+// Do calls f with the core locked, then does what has become possible.
+func (c *Conn) Do(f func(*tcp.Core)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(c.core)
+	c.flush(time.Now())
+}
+
+// flush sends what may leave, wakes those who can go on, and sets the timer.
+// Everything that changes the core ends with it. c is locked.
+func (c *Conn) flush(now time.Time) {
+	core := c.core
+	if core.Replica() {
+		// Another node speaks to the peer.
+	} else if c.link.ethernet() && c.peerMAC.IsZero() && !c.link.resolve(c) && !core.Ended() {
+		c.setTimer(now, now.Add(resolveAgain))
+		return
+	} else if c.stack.Active() {
+		tx := c.link.transmit(c)
+		next := core.Send(now, tx.emit)
+		tx.done()
+		c.setTimer(now, next)
+	}
+	if c.listener != nil && core.Established() {
+		c.listener.established(c)
+		c.listener = nil
+	}
+	if core.Replica() {
+		c.offerReplica()
+	}
+	if core.Readable() > 0 || core.EOF() {
+		c.reading.wake()
+	}
+	if core.Room() > 0 || !core.Writable() {
+		c.writing.wake()
+	}
+	if c.stack.observer != nil {
+		c.stack.observer.News(c, core)
+	}
+	if core.Ended() {
+		c.end(now)
+	}
+}
+
+// resolveAgain is the time between two questions for a neighbour.
+const resolveAgain = time.Second
+
+// end takes an ended connection out of the table. What is left to read stays.
+func (c *Conn) end(now time.Time) {
+	c.stack.remove(c)
+	c.setTimer(now, time.Time{})
+	if c.listener != nil {
+		c.listener.leave()
+		c.listener = nil
+	}
+	c.reading.wake()
+	c.writing.wake()
+	c.Protected.Store(false)
+}
+
+// setTimer sees to it that flush is called at t; zero: never. A timer that runs for an earlier
+// time is left alone: its flush sets the next, which is
+// cheaper than to move it with every segment.
+func (c *Conn) setTimer(now, t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	if !c.timerAt.IsZero() && !t.Before(c.timerAt) {
+		return
+	}
+	c.timerAt = t
+	d := t.Sub(now)
+	if c.timer == nil {
+		c.timer = time.AfterFunc(d, c.timeout)
+	} else {
+		c.timer.Reset(d)
+	}
+}
+
+func (c *Conn) timeout() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timerAt = time.Time{}
+	if !c.core.Ended() {
+		c.flush(time.Now())
+	}
+}
+
+// Read reads data that the peer sent. It returns io.EOF after the peer's FIN.
+func (c *Conn) Read(b []byte) (int, error) {
+	c.readMu.Lock()
+	defer c.readMu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		if c.closed {
+			return 0, net.ErrClosed
+		}
+		if c.reading.expired {
+			return 0, os.ErrDeadlineExceeded
+		}
+		if c.core.Readable() > 0 {
+			break
+		}
+		if c.core.EOF() {
+			if err := c.core.Err(); err != nil {
+				return 0, err
+			}
+			return 0, io.EOF
+		}
+		if len(b) == 0 {
+			return 0, nil
+		}
+		c.reading.wait()
+	}
+	n := min(len(b), c.core.Readable())
+	if n == 0 {
+		return 0, nil
+	}
+	c.parts = c.core.Peek(c.parts[:0], n)
+	c.copying = true
+	c.mu.Unlock()
+	done := 0
+	for i, p := range c.parts {
+		done += copy(b[done:], p)
+		c.parts[i] = nil
+	}
+	c.mu.Lock()
+	c.copying = false
+	c.core.Consume(n)
+	if c.closed {
+		c.reading.wake() // Close waits until the copy is done
+	}
+	if c.core.Urgent() {
+		c.flush(time.Now())
+	} else if c.stack.observer != nil {
+		c.stack.observer.News(c, c.core)
+	}
+	return n, nil
+}
+
+// blockWrite is from which size on a write is put into memory of its own, copied
+// while the connection is not locked.
+const blockWrite = 16 << 10
+
+// Write writes data to the peer. It returns when all of it is in the send buffer.
+func (c *Conn) Write(b []byte) (n int, err error) {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		if err := c.writable(); err != nil {
+			return n, err
+		}
+		if n == len(b) {
+			return n, nil
+		}
+		room := c.core.Room()
+		switch rest := min(len(b)-n, room); {
+		case rest == 0:
+			c.writing.wait()
+			continue
+		case rest >= blockWrite:
+			rest = min(rest, 64<<10)
+			c.mu.Unlock()
+			block := tcp.NewBlock(rest)
+			copy(block.B, b[n:n+rest])
+			c.mu.Lock()
+			if err := c.writable(); err != nil {
+				block.Free()
+				return n, err
+			}
+			c.core.AppendBlock(block, rest)
+			n += rest
+		default:
+			n += c.core.Append(b[n : n+rest])
+		}
+		c.flush(time.Now())
+		if n == len(b) {
+			return n, nil
+		}
+	}
+}
+
+// writable says why the user cannot write.
+func (c *Conn) writable() error {
+	switch {
+	case c.closed:
+		return net.ErrClosed
+	case c.writing.expired:
+		return os.ErrDeadlineExceeded
+	case c.core.Writable():
+		return nil
+	case c.core.Err() != nil:
+		return c.core.Err()
+	}
+	return ErrPipe
+}
+
+// ErrPipe is the error of a write after CloseWrite, or after the peer has gone.
+var ErrPipe = errors.New("stack: write on a closed stream")
+
+// CloseWrite sends a FIN after what has been written.
+func (c *Conn) CloseWrite() error {
+	return c.shut(func(core *tcp.Core) { core.CloseWrite(time.Now()) })
+}
+
+// CloseRead discards what the peer has sent and will send.
+func (c *Conn) CloseRead() error {
+	return c.shut((*tcp.Core).CloseRead)
+}
+
+func (c *Conn) shut(f func(*tcp.Core)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.waitCopy()
+	f(c.core)
+	c.reading.cond.Broadcast()
+	c.writing.cond.Broadcast()
+	c.flush(time.Now())
+	return nil
+}
+
+// waitCopy waits until no Read is copying from memory that is about to be given back.
+func (c *Conn) waitCopy() {
+	for c.copying {
+		c.reading.wait()
+	}
+}
+
+// Close closes the connection. What has been written is still delivered. If there is input that was not
+// read, or if SetLinger(0) was called, the peer is sent a RST instead of a FIN.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.closed = true
+	c.reading.stop()
+	c.writing.stop()
+	c.reading.cond.Broadcast()
+	c.writing.cond.Broadcast()
+	c.waitCopy()
+	now := time.Now()
+	if c.linger == 0 {
+		c.core.Abort(now)
+	}
+	c.core.Close(now)
+	c.flush(now)
+	return nil
+}
+
+// SetDeadline sets both deadlines. Zero: none.
+func (c *Conn) SetDeadline(t time.Time) error {
+	return c.setDeadlines(t, &c.reading, &c.writing)
+}
+
+// SetReadDeadline sets the time after which Read fails.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadlines(t, &c.reading) }
+
+// SetWriteDeadline sets the time after which Write fails.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadlines(t, &c.writing) }
+
+func (c *Conn) setDeadlines(t time.Time, waiters ...*waiter) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	for _, w := range waiters {
+		w.setDeadline(&c.mu, t)
+	}
+	return nil
+}
+
+// setDeadline is called with mu held.
+func (w *waiter) setDeadline(mu *sync.Mutex, t time.Time) {
+	w.stop()
+	w.expired = false
+	if t.IsZero() {
+		return
+	}
+	d := time.Until(t)
+	if d <= 0 {
+		w.expired = true
+		w.cond.Broadcast()
+		return
+	}
+	set := w.set
+	w.deadline = time.AfterFunc(d, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if w.set == set {
+			w.expired = true
+			w.cond.Broadcast()
+		}
+	})
+}
+
+// stop voids the deadline's timer.
+func (w *waiter) stop() {
+	w.set++
+	if w.deadline != nil {
+		w.deadline.Stop()
+		w.deadline = nil
+	}
+}
+
+// SetLinger is net.TCPConn's: with 0, Close sends a RST and discards what was not delivered. Other values
+// leave the default, which is to deliver it in the background.
+func (c *Conn) SetLinger(sec int) error {
+	return c.set(func(*tcp.Core) { c.linger = sec })
+}
+
+// SetNoDelay turns Nagle's algorithm off (the default) or on.
+func (c *Conn) SetNoDelay(on bool) error {
+	return c.set(func(core *tcp.Core) { core.SetNoDelay(on) })
+}
+
+// SetKeepAlive probes a silent peer; idle 0 turns it off.
+func (c *Conn) SetKeepAlive(idle, interval time.Duration, count int) error {
+	return c.set(func(core *tcp.Core) { core.SetKeepAlive(time.Now(), idle, interval, count) })
+}
+
+// SetReadBuffer sets the size of the receive buffer, in bytes.
+func (c *Conn) SetReadBuffer(bytes int) error {
+	return c.set(func(core *tcp.Core) { core.SetBuffers(bytes, 0) })
+}
+
+// SetWriteBuffer sets the size of the send buffer, in bytes.
+func (c *Conn) SetWriteBuffer(bytes int) error {
+	return c.set(func(core *tcp.Core) { core.SetBuffers(0, bytes) })
+}
+
+func (c *Conn) set(f func(*tcp.Core)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	f(c.core)
+	c.flush(time.Now())
+	return nil
+}

@@ -1,0 +1,166 @@
+package stack
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/ftcp-project/ftcp/stack/device"
+	"github.com/ftcp-project/ftcp/stack/tcp"
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// input processes a packet that block holds. It returns the block, or nil if a connection
+// has kept it.
+func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.Block {
+	s := l.stack
+	b := pkt.Buf[:pkt.N]
+	var from wire.MAC
+	if l.ethernet() {
+		eth, payload, err := wire.ParseEthernet(b)
+		if err != nil {
+			s.Stats.Malformed.Add(1)
+			return block
+		}
+		if eth.Type == wire.EtherTypeARP {
+			l.inputARP(payload)
+			return block
+		}
+		from, b = eth.Src, payload
+	}
+	ip, payload, err := wire.ParseIP(b)
+	if err != nil {
+		s.Stats.Malformed.Add(1)
+		return block
+	}
+	if ip.Proto == wire.ProtoICMPv6 && l.inputNeighbor(from, &ip, payload) {
+		return block
+	}
+	if l.cfg.Addr.IsValid() && ip.Dst != l.cfg.Addr || !s.Active() {
+		return block
+	}
+	if ip.Fragment() {
+		s.Stats.Fragments.Add(1)
+		return block
+	}
+	switch ip.Proto {
+	case wire.ProtoTCP:
+		if !pkt.Verified && !wire.TCPChecksumOK(payload, ip.Src, ip.Dst) {
+			s.Stats.BadChecksum.Add(1)
+			return block
+		}
+		var seg tcp.Segment
+		if seg.Payload, err = seg.TCP.Parse(payload); err != nil {
+			s.Stats.Malformed.Add(1)
+			return block
+		}
+		seg.SegmentSize = pkt.SegmentSize
+		seg.Block = block
+		l.inputTCP(now, from, &ip, &seg, len(b))
+		return seg.Block
+	case wire.ProtoICMP, wire.ProtoICMPv6:
+		l.inputICMP(now, from, &ip, payload)
+	}
+	return block
+}
+
+// inputTCP hands a segment to its connection.
+func (l *Link) inputTCP(now time.Time, from wire.MAC, ip *wire.IP, seg *tcp.Segment, size int) {
+	s := l.stack
+	t := tuple{netip.AddrPortFrom(ip.Dst, seg.DstPort), netip.AddrPortFrom(ip.Src, seg.SrcPort)}
+	// Multicast and unspecified sources open nothing: RFC 9293 section 3.9.2.3.
+	if ip.Src.IsMulticast() || ip.Src.IsUnspecified() || ip.Dst.IsMulticast() || t.remote.Port() == 0 {
+		s.Stats.Malformed.Add(1)
+		return
+	}
+	c := s.conn(t)
+	if c == nil {
+		l.inputNew(now, from, t, seg)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.core.Reusable(now, &seg.TCP) {
+		// A new connection in the place of one in TIME-WAIT.
+		c.core.End(nil)
+		c.flush(now)
+		c.mu.Unlock()
+		l.inputNew(now, from, t, seg)
+		c.mu.Lock()
+		return
+	}
+	if seg.SegmentSize > 0 {
+		size = size - len(seg.Payload) + seg.SegmentSize
+	}
+	c.core.NotePacket(size)
+	c.core.Recv(now, seg)
+	c.link, c.peerMAC = l, from
+	if c.core.Urgent() {
+		c.flush(now) // every duplicate ACK counts: RFC 5681 section 4.2
+	} else if !c.touched {
+		c.touched = true
+		l.touched = append(l.touched, c)
+	}
+}
+
+// inputNew handles a segment for a connection that does not exist: RFC 9293 section 3.10.7.1
+// and 3.10.7.2.
+func (l *Link) inputNew(now time.Time, from wire.MAC, t tuple, seg *tcp.Segment) {
+	s := l.stack
+	if seg.Flags&wire.RST != 0 {
+		return
+	}
+	listener := s.listener(t.local)
+	if listener == nil || seg.Flags&(wire.SYN|wire.ACK|wire.FIN) != wire.SYN {
+		s.Stats.NoListener.Add(1)
+		l.refuse(from, t, seg)
+		return
+	}
+	if !listener.admit() {
+		s.Stats.Backlog.Add(1)
+		return
+	}
+	cfg := s.coreConfig(l, t.local, t.remote, now)
+	c := newConn(s, l, t, tcp.Accept(cfg, now, &seg.TCP))
+	c.peerMAC = from
+	c.listener = listener
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !s.insert(c) {
+		listener.leave()
+		return
+	}
+	if s.observer != nil {
+		s.observer.Opened(c, c.core)
+	}
+	c.flush(now)
+}
+
+// refuse answers a segment of no connection with a RST.
+func (l *Link) refuse(to wire.MAC, t tuple, seg *tcp.Segment) {
+	s := l.stack
+	if !s.maySpeak() {
+		s.Stats.ResetsHeld.Add(1)
+		return
+	}
+	out := tcp.Segment{}
+	out.SrcPort, out.DstPort = t.local.Port(), t.remote.Port()
+	out.Flags = wire.RST
+	if seg.Flags&wire.ACK != 0 {
+		out.Seq = seg.Ack
+	} else {
+		out.Flags |= wire.ACK
+		out.Ack = seg.Seq + uint32(len(seg.Payload))
+		if seg.Flags&wire.SYN != 0 {
+			out.Ack++
+		}
+		if seg.Flags&wire.FIN != 0 {
+			out.Ack++
+		}
+	}
+	tx := l.transmit(nil)
+	tx.add(to, t.local.Addr(), t.remote.Addr(), &out)
+	tx.done()
+}
+
+// maySpeak says whether what no standby knows of may be sent: a RST, an answer for the address.
+func (s *Stack) maySpeak() bool { return s.Active() && s.sure() }

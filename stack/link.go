@@ -1,0 +1,248 @@
+package stack
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/ftcp-project/ftcp/stack/device"
+	"github.com/ftcp-project/ftcp/stack/tcp"
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// LinkConfig says what a stack does with a device.
+type LinkConfig struct {
+	// Addr is the address that the stack answers for on this device. A device without a MAC may
+	// leave it out: the stack then answers for whatever the device delivers.
+	Addr netip.Addr
+
+	// MAC is the Ethernet address that goes with Addr. Zero: the device's own.
+	MAC wire.MAC
+
+	// Prefix is the network that Addr is in, and Gateway the way out of it. Only active opens
+	// need them: answers go where the question came from. Zero: every address is on the link.
+	Prefix  netip.Prefix
+	Gateway netip.Addr
+}
+
+// Link is a device that a stack uses.
+type Link struct {
+	stack *Stack
+	dev   device.Device
+	cfg   LinkConfig
+	mac   wire.MAC // zero: bare IP packets
+	own   wire.MAC // the device's own, by which a node that is not active is heard
+	done  chan struct{}
+
+	neighbors neighbors
+
+	touched []*Conn // by the batch that is being read; used by the reading goroutine only
+}
+
+// AddLink starts to use a device. The stack closes it.
+func (s *Stack) AddLink(dev device.Device, cfg LinkConfig) (*Link, error) {
+	f := dev.Features()
+	l := &Link{stack: s, dev: dev, cfg: cfg, mac: cfg.MAC, own: f.MAC, done: make(chan struct{})}
+	if l.mac.IsZero() {
+		l.mac = f.MAC
+	}
+	if f.MAC.IsZero() {
+		l.mac = wire.MAC{}
+	} else if !cfg.Addr.IsValid() {
+		return nil, errors.New("stack: a device with a MAC needs an address")
+	}
+	l.neighbors.init()
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, net.ErrClosed
+	}
+	s.links = append(s.links, l)
+	s.mu.Unlock()
+	go l.run()
+	if s.Active() {
+		l.announce()
+	}
+	return l, nil
+}
+
+// Addr is the address that the stack answers for on this link.
+func (l *Link) Addr() netip.Addr { return l.cfg.Addr }
+
+// ethernet says that packets on this link have Ethernet headers.
+func (l *Link) ethernet() bool { return !l.mac.IsZero() }
+
+// mtuFor is the largest IP packet to send to addr.
+func (l *Link) mtuFor(addr netip.Addr) int {
+	if d, ok := l.dev.(interface{ MTUFor(netip.Addr) int }); ok {
+		return d.MTUFor(addr)
+	}
+	return min(l.dev.Features().MTU, 65535)
+}
+
+func (l *Link) close() error {
+	err := l.dev.Close()
+	<-l.done
+	return err
+}
+
+// readBatch is how many packets are read, and acknowledged, together.
+const readBatch = 32
+
+// run reads the device until it is closed.
+func (l *Link) run() {
+	defer close(l.done)
+	var pkts [readBatch]device.Inbound
+	var blocks [readBatch]*tcp.Block
+	for i := range blocks {
+		blocks[i] = tcp.NewBlock(device.BufferSize)
+		pkts[i].Buf = blocks[i].B
+	}
+	for {
+		n, err := l.dev.Read(pkts[:])
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				l.stack.log.Error("ftcp: the network device failed", "err", err)
+			}
+			return
+		}
+		now := time.Now()
+		for i := range pkts[:n] {
+			block := l.input(now, &pkts[i], blocks[i])
+			if block == nil {
+				block = tcp.NewBlock(device.BufferSize)
+			}
+			blocks[i] = block
+			pkts[i] = device.Inbound{Buf: block.B}
+		}
+		for i, c := range l.touched {
+			c.mu.Lock()
+			c.touched = false
+			c.flush(now)
+			c.mu.Unlock()
+			l.touched[i] = nil
+		}
+		l.touched = l.touched[:0]
+	}
+}
+
+// transmit is a batch of segments on their way to the device, with room for their headers.
+type transmit struct {
+	link  *Link
+	conn  *Conn
+	pkts  [writeBatch]device.Outbound
+	hdrs  [writeBatch][headerRoom]byte
+	parts [writeBatch][4][]byte
+	n     int
+	emit  func(*tcp.Segment) // the method segment, made once
+}
+
+const (
+	writeBatch = 32
+	headerRoom = 128 // Ethernet, IPv6 and TCP with options take 114
+)
+
+var transmits = sync.Pool{New: func() any {
+	t := new(transmit)
+	t.emit = t.segment
+	return t
+}}
+
+func (l *Link) transmit(c *Conn) *transmit {
+	t := transmits.Get().(*transmit)
+	t.link, t.conn = l, c
+	return t
+}
+
+// segment adds a segment of the batch's connection.
+func (t *transmit) segment(seg *tcp.Segment) {
+	c := t.conn
+	if seg.Flags&wire.RST != 0 && !t.link.stack.maySpeak() {
+		t.link.stack.Stats.ResetsHeld.Add(1)
+		return
+	}
+	seg.SrcPort, seg.DstPort = c.local.Port(), c.remote.Port()
+	t.add(c.peerMAC, c.local.Addr(), c.remote.Addr(), seg)
+}
+
+// add adds a segment to the batch, which is sent when it is full.
+func (t *transmit) add(to wire.MAC, src, dst netip.Addr, seg *tcp.Segment) {
+	l := t.link
+	features := l.dev.Features()
+	hdr := t.hdrs[t.n][:0]
+	if l.ethernet() {
+		hdr = wire.Ethernet{Dst: to, Src: l.mac, Type: etherType(dst)}.Append(hdr)
+	}
+	length := seg.TCP.Len() + seg.Len
+	ip := wire.IP{Src: src, Dst: dst, Proto: wire.ProtoTCP, TTL: 64, DF: true}
+	hdr = ip.Append(hdr, length)
+	start := len(hdr)
+	hdr = seg.TCP.Append(hdr)
+	sum := wire.PseudoHeaderSum(src, dst, wire.ProtoTCP, length)
+
+	p := &t.pkts[t.n]
+	*p = device.Outbound{Header: hdr, Payload: append(t.parts[t.n][:0], seg.Parts...)}
+	if features.Checksum {
+		wire.SetPartialChecksum(hdr[start:], sum)
+		p.ChecksumStart, p.ChecksumOffset = start, wire.TCPChecksumOffset
+		p.SegmentSize = seg.SegmentSize
+	} else {
+		wire.SetTCPChecksum(hdr[start:], sumParts(seg.Parts, sum))
+	}
+	if t.n++; t.n == writeBatch {
+		t.flush()
+	}
+}
+
+// flush sends the batch.
+func (t *transmit) flush() {
+	if t.n > 0 {
+		t.link.dev.Write(t.pkts[:t.n]) // a device that fails ends Read, which reports it
+		clear(t.pkts[:t.n])
+		for i := range t.parts[:t.n] {
+			clear(t.parts[i][:])
+		}
+		t.n = 0
+	}
+}
+
+// done sends what is left and gives the batch back.
+func (t *transmit) done() {
+	t.flush()
+	t.link, t.conn = nil, nil
+	transmits.Put(t)
+}
+
+// sumParts adds the checksum of parts, which may have odd lengths: the bytes after an odd
+// one have changed sides (RFC 1071 section 2).
+func sumParts(parts [][]byte, sum uint32) uint32 {
+	odd := false
+	for _, p := range parts {
+		s := wire.Fold(wire.Sum(p, 0))
+		if odd {
+			s = s<<8 | s>>8
+		}
+		sum = uint32(wire.Fold(sum)) + uint32(s)
+		odd = odd != (len(p)%2 == 1)
+	}
+	return sum
+}
+
+func etherType(a netip.Addr) wire.EtherType {
+	if a.Is4() {
+		return wire.EtherTypeIPv4
+	}
+	return wire.EtherTypeIPv6
+}
+
+// send sends one packet that is not of a connection: payload behind an IP header.
+func (l *Link) send(to wire.MAC, ip wire.IP, payload []byte) {
+	var hdr []byte
+	if l.ethernet() {
+		hdr = wire.Ethernet{Dst: to, Src: l.mac, Type: etherType(ip.Dst)}.Append(hdr)
+	}
+	hdr = ip.Append(hdr, len(payload))
+	l.dev.Write([]device.Outbound{{Header: append(hdr, payload...)}})
+}

@@ -1,0 +1,155 @@
+package stack
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ftcp-project/ftcp/stack/tcp"
+)
+
+// Listener waits for connections to one port.
+type Listener struct {
+	stack *Stack
+	addr  netip.AddrPort
+
+	mu      sync.Mutex
+	accept  waiter
+	queue   []*Conn // established, not yet accepted
+	opening int     // handshakes under way
+	closed  bool
+}
+
+// Listen returns a listener for addr. An unspecified address means every
+// address of the stack; that of IPv6 those of IPv4 too. The error is syscall.EADDRINUSE if there is one already.
+func (s *Stack) Listen(addr netip.AddrPort) (*Listener, error) {
+	l := &Listener{stack: s, addr: addr}
+	l.accept.cond.L = &l.mu
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, net.ErrClosed
+	}
+	if s.listeners[addr] != nil {
+		s.mu.Unlock()
+		return nil, syscall.EADDRINUSE
+	}
+	s.listeners[addr] = l
+	s.mu.Unlock()
+
+	// Replicas may have come before their listener.
+	for _, c := range s.Conns() {
+		c.mu.Lock()
+		if c.core.Replica() && c.listener == nil && c.waiting && s.listener(c.local) == l {
+			c.waiting = false
+			l.offer(c)
+		}
+		c.mu.Unlock()
+	}
+	return l, nil
+}
+
+// Addr is the address that the listener was made with.
+func (l *Listener) Addr() netip.AddrPort { return l.addr }
+
+// admit says whether there is room for one more handshake, and counts it.
+func (l *Listener) admit() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.opening >= l.stack.cfg.Backlog || len(l.queue) >= l.stack.cfg.Backlog {
+		return false
+	}
+	l.opening++
+	return true
+}
+
+// leave takes back an admit: the handshake failed.
+func (l *Listener) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.opening--
+}
+
+// established moves c, which is locked, from those that are opening to those that can be accepted.
+func (l *Listener) established(c *Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.opening--
+	l.push(c)
+}
+
+// offer adds c, which is locked and was never counted as opening.
+func (l *Listener) offer(c *Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.push(c)
+}
+
+func (l *Listener) push(c *Conn) {
+	if l.closed {
+		c.core.Abort(time.Now())
+		return
+	}
+	l.queue = append(l.queue, c)
+	l.accept.wake()
+}
+
+// Accept waits for a connection. After Close it returns net.ErrClosed.
+func (l *Listener) Accept() (*Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		switch {
+		case l.closed:
+			return nil, net.ErrClosed
+		case l.accept.expired:
+			return nil, os.ErrDeadlineExceeded
+		case len(l.queue) > 0:
+			c := l.queue[0]
+			l.queue[0] = nil
+			l.queue = l.queue[1:]
+			return c, nil
+		}
+		l.accept.wait()
+	}
+}
+
+// SetDeadline sets the time after which Accept fails. Zero: never.
+func (l *Listener) SetDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return net.ErrClosed
+	}
+	l.accept.setDeadline(&l.mu, t)
+	return nil
+}
+
+// Close stops listening. Connections that were not accepted are aborted.
+func (l *Listener) Close() error {
+	s := l.stack
+	s.mu.Lock()
+	if s.listeners[l.addr] == l {
+		delete(s.listeners, l.addr)
+	}
+	s.mu.Unlock()
+
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return net.ErrClosed
+	}
+	l.closed = true
+	queue := l.queue
+	l.queue = nil
+	l.accept.stop()
+	l.accept.cond.Broadcast()
+	l.mu.Unlock()
+	for _, c := range queue {
+		c.Do(func(core *tcp.Core) { core.Abort(time.Now()) })
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package stack
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/ftcp-project/ftcp/stack/device"
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// Address resolution: ARP (RFC 826, RFC 5227) and neighbour discovery (RFC 4861).
+
+// neighbors are the stations that this stack wants to send to first.
+type neighbors struct {
+	mu      sync.Mutex
+	known   map[netip.Addr]wire.MAC
+	waiting map[netip.Addr][]*Conn
+	probing chan struct{} // not nil: a probe for our own address waits for an answer
+}
+
+// maxNeighbors bounds the table; when it is full it is forgotten.
+const maxNeighbors = 4096
+
+func (n *neighbors) init() {
+	n.known = map[netip.Addr]wire.MAC{}
+	n.waiting = map[netip.Addr][]*Conn{}
+}
+
+// inputARP answers questions for our address and takes note of answers.
+func (l *Link) inputARP(b []byte) {
+	s := l.stack
+	arp, err := wire.ParseARP(b)
+	if err != nil {
+		s.Stats.Malformed.Add(1)
+		return
+	}
+	if arp.SenderIP == l.cfg.Addr {
+		l.claimed()
+		return
+	}
+	l.learned(arp.SenderIP, arp.SenderMAC)
+	if arp.Op != wire.ARPRequest || arp.TargetIP != l.cfg.Addr || !s.Active() {
+		return
+	}
+	// A probe asks whether anybody serves; the answer is true even in doubt, and
+	// keeps a standby from taking over. Others want to know where to send.
+	if arp.Probe() || s.sure() {
+		l.sendARP(l.mac, arp.SenderMAC, wire.ARP{
+			Op: wire.ARPReply, SenderMAC: l.mac, SenderIP: l.cfg.Addr, TargetMAC: arp.SenderMAC, TargetIP: arp.SenderIP,
+		})
+	}
+}
+
+// inputNeighbor is inputARP for IPv6. It returns false if the packet is no neighbour message.
+func (l *Link) inputNeighbor(from wire.MAC, ip *wire.IP, b []byte) bool {
+	s := l.stack
+	m, err := wire.ParseICMP(b, ip.Src, ip.Dst)
+	if err != nil || m.Type != wire.ICMPv6NeighborSolicitation && m.Type != wire.ICMPv6NeighborAdvertisement {
+		return false
+	}
+	n, err := wire.ParseNeighbor(m)
+	if err != nil || ip.TTL != 255 || !l.ethernet() {
+		s.Stats.Malformed.Add(1)
+		return true
+	}
+	switch {
+	case n.Advertisement && n.Target == l.cfg.Addr:
+		l.claimed()
+	case n.Advertisement:
+		l.learned(n.Target, n.LinkAddr)
+	case n.Target == l.cfg.Addr && s.Active():
+		probe := ip.Src.IsUnspecified() // duplicate address detection: RFC 4862 section 5.4
+		if !probe && !s.sure() {
+			return true
+		}
+		answer := wire.Neighbor{Advertisement: true, Target: l.cfg.Addr, LinkAddr: l.mac, Solicited: !probe, Override: true}
+		to := ip.Src
+		if probe {
+			to, from = allNodes, wire.MulticastMAC(allNodes)
+		} else {
+			l.learned(ip.Src, n.LinkAddr)
+		}
+		l.sendNeighbor(l.mac, from, to, l.cfg.Addr, answer)
+	}
+	return true
+}
+
+var allNodes = netip.MustParseAddr("ff02::1")
+
+// claimed is called when another station says that our address is its own.
+func (l *Link) claimed() {
+	n := &l.neighbors
+	n.mu.Lock()
+	if n.probing != nil {
+		close(n.probing)
+		n.probing = nil
+	}
+	n.mu.Unlock()
+	if l.stack.Active() {
+		l.stack.Stats.Conflicts.Add(1)
+		l.stack.log.Warn("ftcp: another station claims the service address", "addr", l.cfg.Addr)
+		if l.stack.sure() {
+			l.announceOnce()
+		}
+	}
+}
+
+// learned takes note of where addr is, and lets go what waits for it.
+func (l *Link) learned(addr netip.Addr, mac wire.MAC) {
+	if !addr.IsValid() || addr.IsUnspecified() || mac.IsZero() || mac.IsMulticast() {
+		return
+	}
+	n := &l.neighbors
+	n.mu.Lock()
+	waiting := n.waiting[addr]
+	if _, known := n.known[addr]; known || waiting != nil {
+		if len(n.known) >= maxNeighbors {
+			clear(n.known)
+		}
+		n.known[addr] = mac
+	}
+	delete(n.waiting, addr)
+	n.mu.Unlock()
+	for _, c := range waiting {
+		c.mu.Lock()
+		c.peerMAC = mac
+		c.flush(time.Now())
+		c.mu.Unlock()
+	}
+}
+
+// resolve finds out where to send the segments of c, which is locked. If that
+// is not known yet it asks and returns false; c is flushed when the answer comes.
+func (l *Link) resolve(c *Conn) bool {
+	hop := c.remote.Addr()
+	if l.cfg.Prefix.IsValid() && !l.cfg.Prefix.Contains(hop) {
+		hop = l.cfg.Gateway
+	}
+	n := &l.neighbors
+	n.mu.Lock()
+	mac, ok := n.known[hop]
+	if ok {
+		n.mu.Unlock()
+		c.peerMAC = mac
+		return true
+	}
+	asked := false
+	for _, w := range n.waiting[hop] {
+		asked = asked || w == c
+	}
+	if !asked && len(n.waiting) < maxNeighbors {
+		n.waiting[hop] = append(n.waiting[hop], c)
+	}
+	n.mu.Unlock()
+	l.ask(hop, l.mac, l.cfg.Addr)
+	return false
+}
+
+// ask sends a question for addr, from a station of the given addresses; an
+// unspecified sender makes it a probe.
+func (l *Link) ask(addr netip.Addr, from wire.MAC, sender netip.Addr) {
+	if addr.Is4() {
+		l.sendARP(from, wire.Broadcast, wire.ARP{Op: wire.ARPRequest, SenderMAC: from, SenderIP: sender, TargetIP: addr})
+		return
+	}
+	q := wire.Neighbor{Target: addr}
+	if !sender.IsUnspecified() {
+		q.LinkAddr = from // RFC 4861 section 4.3: not in a probe
+	}
+	to := wire.SolicitedNode(addr)
+	l.sendNeighbor(from, wire.MulticastMAC(to), to, sender, q)
+}
+
+// probe asks once whether another station answers for our address. It speaks
+// with the device's own MAC: the group's would draw the clients' frames here.
+func (l *Link) probe() {
+	unspecified := netip.IPv4Unspecified()
+	if l.cfg.Addr.Is6() {
+		unspecified = netip.IPv6Unspecified()
+	}
+	l.ask(l.cfg.Addr, l.own, unspecified)
+}
+
+// probeGap is the time between two probes.
+const probeGap = 10 * time.Millisecond
+
+// Probe asks the networks whether another station answers for any of this stack's
+// addresses, and waits for an answer for as long as wait.
+func (s *Stack) Probe(wait time.Duration) (answered bool) {
+	s.mu.RLock()
+	links := s.links
+	s.mu.RUnlock()
+	result := make(chan bool, len(links))
+	asked := 0
+	for _, l := range links {
+		if l.ethernet() {
+			asked++
+			go func() { result <- l.probeFor(wait) }()
+		}
+	}
+	for range asked {
+		answered = <-result || answered
+	}
+	return answered
+}
+
+func (l *Link) probeFor(wait time.Duration) bool {
+	n := &l.neighbors
+	n.mu.Lock()
+	if n.probing == nil {
+		n.probing = make(chan struct{})
+	}
+	answer := n.probing
+	n.mu.Unlock()
+	end := time.NewTimer(wait)
+	defer end.Stop()
+	again := time.NewTicker(probeGap)
+	defer again.Stop()
+	for {
+		l.probe()
+		select {
+		case <-answer:
+			return true
+		case <-end.C:
+			return false
+		case <-again.C:
+		}
+	}
+}
+
+// announceAt are the times after a takeover at which the address is announced: several,
+// since any one may be lost, and over seconds, for switches that are slow to learn.
+var announceAt = [...]time.Duration{0, 20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second}
+
+// announce tells all stations, several times, where the addresses are now.
+func (s *Stack) announce() {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, l := range s.links {
+		l.announce()
+	}
+}
+
+func (l *Link) announce() {
+	for _, after := range announceAt {
+		if after == 0 {
+			l.announceOnce()
+		} else if l.ethernet() {
+			time.AfterFunc(after, func() {
+				if l.stack.maySpeak() {
+					l.announceOnce()
+				}
+			})
+		}
+	}
+}
+
+// announceOnce sends gratuitous ARP, as a request (RFC 5227 section 3) and as a
+// reply, since stations differ in which they heed; or an unsolicited neighbour advertisement (RFC 4861 section 7.2.6).
+func (l *Link) announceOnce() {
+	if !l.ethernet() {
+		return
+	}
+	if l.cfg.Addr.Is4() {
+		for _, op := range [...]uint16{wire.ARPRequest, wire.ARPReply} {
+			l.sendARP(l.mac, wire.Broadcast, wire.ARP{
+				Op: op, SenderMAC: l.mac, SenderIP: l.cfg.Addr, TargetMAC: wire.Broadcast, TargetIP: l.cfg.Addr,
+			})
+		}
+		return
+	}
+	l.sendNeighbor(l.mac, wire.MulticastMAC(allNodes), allNodes, l.cfg.Addr,
+		wire.Neighbor{Advertisement: true, Target: l.cfg.Addr, LinkAddr: l.mac, Override: true})
+}
+
+func (l *Link) sendARP(from, to wire.MAC, arp wire.ARP) {
+	b := wire.Ethernet{Dst: to, Src: from, Type: wire.EtherTypeARP}.Append(nil)
+	l.dev.Write([]device.Outbound{{Header: arp.Append(b)}})
+}
+
+func (l *Link) sendNeighbor(from, to wire.MAC, dst, src netip.Addr, n wire.Neighbor) {
+	m := n.ICMP()
+	b := wire.Ethernet{Dst: to, Src: from, Type: wire.EtherTypeIPv6}.Append(nil)
+	ip := wire.IP{Src: src, Dst: dst, Proto: wire.ProtoICMPv6, TTL: 255}
+	body := m.Append(nil, src, dst)
+	b = append(ip.Append(b, len(body)), body...)
+	l.dev.Write([]device.Outbound{{Header: b}})
+}

@@ -1,0 +1,95 @@
+package stack
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/ftcp-project/ftcp/stack/tcp"
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// Errors of Restore.
+var (
+	ErrExists  = errors.New("stack: the connection exists already")
+	ErrNoRoute = errors.New("stack: no link has the connection's address")
+)
+
+// Restore makes a replica of a connection of another node: it is read and
+// written by this node's server, and nobody speaks to its peer until TakeOver.
+func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Snapshot) (*Conn, error) {
+	link := s.linkFor(local.Addr())
+	if link == nil {
+		return nil, ErrNoRoute
+	}
+	now := time.Now()
+	core, err := tcp.Restore(s.coreConfig(link, local, remote, now), snap, now)
+	if err != nil {
+		return nil, err
+	}
+	c := newConn(s, link, tuple{local, remote}, core)
+	c.peerMAC = mac
+	c.waiting = true
+	if !s.insert(c) {
+		return nil, ErrExists
+	}
+	return c, nil
+}
+
+func (s *Stack) linkFor(addr netip.Addr) *Link {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, l := range s.links {
+		if l.cfg.Addr == addr || !l.cfg.Addr.IsValid() {
+			return l
+		}
+	}
+	return nil
+}
+
+// PeerMAC is where the peer's frames came from last; zero without Ethernet.
+func (c *Conn) PeerMAC() wire.MAC {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.peerMAC
+}
+
+// TakeOver makes this node the one that speaks to the peer: see [tcp.Core.TakeOver].
+// The stack must be active. If recent is set, the peer may well have data outstanding, and is woken.
+func (c *Conn) TakeOver(tsShift uint32, recent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.core.Replica() {
+		return
+	}
+	now := time.Now()
+	c.core.TakeOver(now, tsShift)
+	c.offerReplica()
+	c.flush(now)
+	if recent && !c.core.Ended() {
+		c.wake(wakeTooBig)
+		c.wake(wakeUnreachable)
+	}
+}
+
+// offerReplica gives a replica whose handshake is over to its listener, if there is one.
+func (c *Conn) offerReplica() {
+	if !c.waiting {
+		return
+	}
+	l := c.stack.listener(c.local)
+	switch {
+	case l == nil:
+	case c.core.Established():
+		c.waiting = false
+		l.offer(c)
+	case !c.core.Replica():
+		// Taken over in the middle of its handshake.
+		c.waiting = false
+		if l.admit() {
+			c.listener = l
+		} else {
+			c.core.End(nil)
+		}
+	}
+}

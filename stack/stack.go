@@ -1,0 +1,267 @@
+package stack
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ftcp-project/ftcp/stack/device"
+	"github.com/ftcp-project/ftcp/stack/tcp"
+)
+
+// Config configures a Stack. The zero value is useful.
+type Config struct {
+	// Key is the secret of the initial sequence numbers (RFC 6528). Nodes that
+	// may answer for each other share it. Zero: a random one.
+	Key [32]byte
+
+	// ReceiveBuffer and SendBuffer are the sizes of a connection's buffers, in
+	// bytes, at the most. The receive buffer bounds the window that the peer is offered.
+	// Zero: DefaultBuffer.
+	ReceiveBuffer, SendBuffer int
+
+	// Backlog is how many connections of a listener may wait for Accept, and how
+	// many handshakes may be under way. Zero: DefaultBacklog.
+	Backlog int
+
+	// Congestion makes the congestion controllers. Nil: NewReno.
+	Congestion func(mss int) tcp.Congestion
+
+	// Digest keeps a CRC-32C of what every connection sends, for replication.
+	Digest bool
+
+	// Logger is told of what an operator should know. Nil: slog.Default.
+	Logger *slog.Logger
+}
+
+// Default sizes.
+const (
+	DefaultBuffer  = 4 << 20
+	DefaultBacklog = 4096
+)
+
+// Stack answers for addresses. Its methods may be called at the same time.
+type Stack struct {
+	cfg   Config
+	epoch time.Time // where the clock of TCP timestamps starts
+	log   *slog.Logger
+	Stats Stats
+
+	// active says that this stack is the one that answers. One that is not
+	// hears only answers to its probes, and sends nothing but these.
+	active   atomic.Bool
+	observer Observer
+	sure     func() bool
+
+	mu        sync.RWMutex
+	conns     map[tuple]*Conn
+	listeners map[netip.AddrPort]*Listener
+	links     []*Link
+	closed    bool
+}
+
+// tuple names a connection.
+type tuple struct{ local, remote netip.AddrPort }
+
+// An Observer follows the connections of a stack. Its methods are called with
+// the connection locked; they must not wait and not call the connection's methods.
+type Observer interface {
+	// Opened is called when a connection has begun by a peer's SYN, before anything is sent.
+	Opened(*Conn, *tcp.Core)
+
+	// News is called after anything about the connection may have changed.
+	News(*Conn, *tcp.Core)
+}
+
+// Stats counts what is dropped, and why.
+type Stats struct {
+	Malformed   atomic.Uint64 // packets that are no packets
+	BadChecksum atomic.Uint64
+	Fragments   atomic.Uint64 // IP fragments; they are not reassembled
+	NoListener  atomic.Uint64 // segments for connections and ports that do not exist
+	Backlog     atomic.Uint64 // SYNs for a listener whose queues are full
+	Conflicts   atomic.Uint64 // another station claimed one of our addresses
+	BadICMP     atomic.Uint64 // ICMP errors that quote nothing of ours
+	ResetsHeld  atomic.Uint64 // RSTs that were not sent, in doubt whether another node has taken over
+}
+
+// New returns a stack without links, which is active.
+func New(cfg Config) *Stack {
+	if cfg.Key == [32]byte{} {
+		rand.Read(cfg.Key[:])
+	}
+	if cfg.ReceiveBuffer == 0 {
+		cfg.ReceiveBuffer = DefaultBuffer
+	}
+	if cfg.SendBuffer == 0 {
+		cfg.SendBuffer = DefaultBuffer
+	}
+	if cfg.Backlog == 0 {
+		cfg.Backlog = DefaultBacklog
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	s := &Stack{
+		cfg: cfg, epoch: time.Now(), log: cfg.Logger,
+		conns: map[tuple]*Conn{}, listeners: map[netip.AddrPort]*Listener{},
+		sure: func() bool { return true },
+	}
+	s.active.Store(true)
+	return s
+}
+
+// Observe sets the observer, and the function that says whether this node can
+// be sure that it is the active one: without that certainty it sends no RST and answers
+// no question for its address. Call it before the first link.
+func (s *Stack) Observe(o Observer, sure func() bool) {
+	s.observer, s.sure = o, sure
+}
+
+// Conns returns all connections, in no order.
+func (s *Stack) Conns() []*Conn {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	conns := make([]*Conn, 0, len(s.conns))
+	for _, c := range s.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+func (s *Stack) conn(t tuple) *Conn {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.conns[t]
+}
+
+// insert adds c to the table; false if its place is taken or the stack is closed.
+func (s *Stack) insert(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := tuple{c.local, c.remote}
+	if s.closed || s.conns[t] != nil {
+		return false
+	}
+	s.conns[t] = c
+	return true
+}
+
+func (s *Stack) remove(c *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := (tuple{c.local, c.remote}); s.conns[t] == c {
+		delete(s.conns, t)
+	}
+}
+
+// listener returns who listens on addr; nil if nobody does.
+func (s *Stack) listener(addr netip.AddrPort) *Listener {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if l := s.listeners[addr]; l != nil {
+		return l
+	}
+	any4, any6 := netip.IPv4Unspecified(), netip.IPv6Unspecified()
+	if addr.Addr().Is4() {
+		if l := s.listeners[netip.AddrPortFrom(any4, addr.Port())]; l != nil {
+			return l
+		}
+	}
+	return s.listeners[netip.AddrPortFrom(any6, addr.Port())]
+}
+
+// Timestamp is the clock of TCP timestamps, in milliseconds, before any connection's offset.
+func (s *Stack) Timestamp() uint32 { return uint32(time.Since(s.epoch) / time.Millisecond) }
+
+// Activate makes the stack answer for its addresses, and announces them.
+func (s *Stack) Activate() {
+	s.active.Store(true)
+	s.announce()
+}
+
+// Deactivate silences the stack. Its connections, which another node
+// goes on with, end here without a word to their peers, with err.
+func (s *Stack) Deactivate(err error) {
+	s.active.Store(false)
+	for _, c := range s.Conns() {
+		c.Do(func(core *tcp.Core) { core.End(err) })
+	}
+}
+
+// Silence keeps the stack from answering, before it has ever been active or after; its connections
+// stay.
+func (s *Stack) Silence() { s.active.Store(false) }
+
+// Active says whether the stack answers for its addresses.
+func (s *Stack) Active() bool { return s.active.Load() }
+
+// Close ends the stack: listeners, connections and links. If reset is set, the
+// peers are told by RST.
+func (s *Stack) Close(reset bool) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return net.ErrClosed
+	}
+	s.closed = true
+	links, listeners := s.links, s.listeners
+	s.listeners = map[netip.AddrPort]*Listener{}
+	s.mu.Unlock()
+
+	if !reset {
+		s.active.Store(false)
+	}
+	for _, l := range listeners {
+		l.Close()
+	}
+	for _, c := range s.Conns() {
+		c.Do(func(core *tcp.Core) {
+			if core.Replica() {
+				core.End(net.ErrClosed)
+			} else {
+				core.Abort(time.Now())
+			}
+		})
+	}
+	var err error
+	for _, l := range links {
+		if e := l.close(); e != nil && err == nil {
+			err = fmt.Errorf("stack: closing a link: %w", e)
+		}
+	}
+	return err
+}
+
+// coreConfig is the configuration of a core that uses link l towards remote.
+func (s *Stack) coreConfig(l *Link, local, remote netip.AddrPort, now time.Time) tcp.Config {
+	headers := 40
+	if remote.Addr().Is6() {
+		headers = 60
+	}
+	mtu := l.mtuFor(remote.Addr())
+	cfg := tcp.Config{
+		MSS:           mtu - headers,
+		ReceiveBuffer: s.cfg.ReceiveBuffer,
+		SendBuffer:    s.cfg.SendBuffer,
+		ISS:           initialSequence(&s.cfg.Key, local, remote, now),
+		TSOffset:      timestampOffset(&s.cfg.Key, local, remote),
+		Epoch:         s.epoch,
+		Congestion:    s.cfg.Congestion,
+		Digest:        s.cfg.Digest,
+	}
+	if f := l.dev.Features(); f.GSO > 0 {
+		cfg.GSO = min(f.GSO, device.BufferSize) - headers - maxOptions - linkHeaderLen
+	}
+	return cfg
+}
+
+const (
+	maxOptions    = 40
+	linkHeaderLen = 14
+)

@@ -35,7 +35,7 @@ const (
 
 var (
 	// errNotAccepted is errOtherSecret as seen from the side that was refused.
-	errNotAccepted = errors.New("did not accept our key: is its secret and group name the same")
+	errNotAccepted = errors.New("did not accept our key: both need the same secret and group name")
 
 	// errPeerClosed says that the peer's process, which lives, closed the link.
 	errPeerClosed = errors.New("closed the link")
@@ -106,7 +106,7 @@ func (l *link) hello(ctx context.Context, ours *replpb.Hello) (theirs *replpb.He
 		}
 	}
 	if err := compatible(ours, f.Hello); err != nil {
-		return nil, fmt.Errorf("replication: the peer at %s %w", l.remoteAddr(), err)
+		return nil, fmt.Errorf("replication: the peer at %s %w", l.remoteAddr(), incompatibleError{err})
 	}
 	l.in.max = maxFrame
 	return f.Hello, nil
@@ -125,6 +125,18 @@ func compatible(ours, theirs *replpb.Hello) error {
 		return fmt.Errorf("continues servers in mode %s, this node in %s", modeName(theirs.Mode), modeName(ours.Mode))
 	}
 	return nil
+}
+
+// incompatibleError says that two nodes cannot work together, whatever else happens.
+type incompatibleError struct{ error }
+
+func (e incompatibleError) Unwrap() error { return e.error }
+
+// incompatible reports whether err says that the peer lives but is of another
+// group, secret, version or mode.
+func incompatible(err error) bool {
+	_, ok := errors.AsType[incompatibleError](err)
+	return ok || errors.Is(err, errOtherSecret) || errors.Is(err, errNotAccepted)
 }
 
 func modeName(mode uint32) string {
@@ -183,6 +195,15 @@ func (l *link) close() error {
 	t := time.AfterFunc(closeGrace, func() { l.raw.Close() })
 	defer t.Stop()
 	return l.conn.Close()
+}
+
+// interrupt ends a receive, now and in the future. The link can still send.
+func (l *link) interrupt() { l.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// drain waits until the peer has closed the link.
+func (l *link) drain() {
+	l.conn.SetReadDeadline(time.Time{})
+	io.Copy(io.Discard, l.raw)
 }
 
 func (l *link) remoteAddr() net.Addr { return l.raw.RemoteAddr() }
@@ -291,7 +312,7 @@ func (fr *frameReader) read(f *replpb.Frame) error {
 		return err
 	}
 	if err := proto.Unmarshal(fr.buf, f); err != nil {
-		// Not wrapped: it may be an io.ErrUnexpectedEOF, which here means something else.
+		// Not wrapped, lest an io.ErrUnexpectedEOF of the decoder pass for the end of r.
 		return fmt.Errorf("malformed frame: %v", err)
 	}
 	return nil

@@ -198,24 +198,46 @@ func TestOtherSecret(t *testing.T) {
 	}
 }
 
-// A client that accepts any server learns only after its own handshake that the server refuses it.
+// A client that accepts any server learns only after its own handshake that the
+// server refuses it, even if it cannot send any more by then.
 func TestOtherSecretRefusedByServer(t *testing.T) {
-	c, s := tcpPair(t)
-	wait := async(func() (*link, error) { return newLink(t.Context(), s, testKeys(t, "web", testSecret), true) })
+	for _, reset := range []bool{false, true} {
+		c, s := tcpPair(t)
+		wait := async(func() (*link, error) { return newLink(t.Context(), s, testKeys(t, "web", testSecret), true) })
 
-	careless := testKeys(t, "web", testSecret+"x").clientTLS()
-	careless.VerifyConnection = nil
-	raw := newRecordConn(c)
-	l := newTestLink(tls.Client(raw, careless), raw)
-	if err := l.conn.Handshake(); err != nil {
-		t.Fatal(err)
+		careless := testKeys(t, "web", testSecret+"x").clientTLS()
+		careless.VerifyConnection = nil
+		raw := newRecordConn(c)
+		l := newTestLink(tls.Client(raw, careless), raw)
+		if err := l.conn.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := wait()
+		wantError(t, "server", err, "has another secret")
+		if reset {
+			raw.Conn = brokenConn{c}
+		}
+		_, err = l.hello(t.Context(), testHello("a"))
+		wantError(t, "client", err, "did not accept our key")
+		if closedByPeer(err) {
+			t.Errorf("%v passes for the death of the peer", err)
+		}
 	}
-	_, err := wait()
-	wantError(t, "server", err, "has another secret")
-	_, err = l.hello(t.Context(), testHello("a"))
-	wantError(t, "client", err, "did not accept our key")
-	if closedByPeer(err) {
-		t.Errorf("%v passes for the death of the peer", err)
+}
+
+// A brokenConn cannot write any more.
+type brokenConn struct{ net.Conn }
+
+func (brokenConn) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+func TestHelloCannotBeSent(t *testing.T) {
+	client, server := linkPair(t, tcpPair)
+	client.raw.Conn = brokenConn{client.raw.Conn}
+	server.raw.Close()
+	_, err := client.hello(t.Context(), testHello("a"))
+	wantError(t, "client", err, "replication: send to "+client.remoteAddr().String())
+	if !closedByPeer(err) {
+		t.Errorf("%v does not pass for the death of the peer", err)
 	}
 }
 

@@ -88,6 +88,13 @@ func (c *Conn) Do(f func(*tcp.Core)) {
 	c.flush(time.Now())
 }
 
+// View calls f with the core locked. It must not change what may be sent.
+func (c *Conn) View(f func(*tcp.Core)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(c.core)
+}
+
 // flush sends what may leave, wakes those who can go on, and sets the timer.
 // Everything that changes the core ends with it. c is locked.
 func (c *Conn) flush(now time.Time) {

@@ -25,6 +25,9 @@ func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.
 			l.inputARP(payload)
 			return block
 		}
+		if eth.Dst != l.mac && eth.Dst != l.own && !eth.Dst.IsMulticast() {
+			return block
+		}
 		from, b = eth.Src, payload
 	}
 	ip, payload, err := wire.ParseIP(b)

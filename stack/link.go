@@ -109,6 +109,7 @@ func (l *Link) run() {
 			return
 		}
 		now := time.Now()
+		l.stack.Stats.Received.Add(uint64(n))
 		for i := range pkts[:n] {
 			block := l.input(now, &pkts[i], blocks[i])
 			if block == nil {

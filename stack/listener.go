@@ -38,6 +38,7 @@ func (s *Stack) Listen(addr netip.AddrPort) (*Listener, error) {
 		return nil, syscall.EADDRINUSE
 	}
 	s.listeners[addr] = l
+	s.ports[addr.Port()]++
 	s.mu.Unlock()
 
 	// Replicas may have come before their listener.
@@ -134,6 +135,7 @@ func (l *Listener) Close() error {
 	s.mu.Lock()
 	if s.listeners[l.addr] == l {
 		delete(s.listeners, l.addr)
+		s.leavePort(l.addr.Port())
 	}
 	s.mu.Unlock()
 

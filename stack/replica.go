@@ -47,12 +47,9 @@ func (s *Stack) linkFor(addr netip.Addr) *Link {
 	return nil
 }
 
-// PeerMAC is where the peer's frames came from last; zero without Ethernet.
-func (c *Conn) PeerMAC() wire.MAC {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.peerMAC
-}
+// PeerMAC is where the peer's frames came from last; zero without Ethernet. It must
+// be called from within View, Do or an Observer.
+func (c *Conn) PeerMAC() wire.MAC { return c.peerMAC }
 
 // TakeOver makes this node the one that speaks to the peer: see [tcp.Core.TakeOver].
 // The stack must be active. If recent is set, the peer may well have data outstanding, and is woken.

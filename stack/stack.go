@@ -4,8 +4,10 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +37,10 @@ type Config struct {
 	// Digest keeps a CRC-32C of what every connection sends, for replication.
 	Digest bool
 
+	// PortFree, if not nil, is called, in a goroutine of its own, when the last listener or connection of a
+	// local port is gone.
+	PortFree func(port uint16)
+
 	// Logger is told of what an operator should know. Nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -61,6 +67,7 @@ type Stack struct {
 	mu        sync.RWMutex
 	conns     map[tuple]*Conn
 	listeners map[netip.AddrPort]*Listener
+	ports     map[uint16]int // listeners and connections of a local port
 	links     []*Link
 	closed    bool
 }
@@ -80,6 +87,7 @@ type Observer interface {
 
 // Stats counts what is dropped, and why.
 type Stats struct {
+	Received    atomic.Uint64 // packets
 	Malformed   atomic.Uint64 // packets that are no packets
 	BadChecksum atomic.Uint64
 	Fragments   atomic.Uint64 // IP fragments; they are not reassembled
@@ -109,7 +117,7 @@ func New(cfg Config) *Stack {
 	}
 	s := &Stack{
 		cfg: cfg, epoch: time.Now(), log: cfg.Logger,
-		conns: map[tuple]*Conn{}, listeners: map[netip.AddrPort]*Listener{},
+		conns: map[tuple]*Conn{}, listeners: map[netip.AddrPort]*Listener{}, ports: map[uint16]int{},
 		sure: func() bool { return true },
 	}
 	s.active.Store(true)
@@ -149,7 +157,25 @@ func (s *Stack) insert(c *Conn) bool {
 		return false
 	}
 	s.conns[t] = c
+	s.ports[c.local.Port()]++
 	return true
+}
+
+// PortUsed says whether there is a listener or connection of a local port.
+func (s *Stack) PortUsed(port uint16) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.ports[port] > 0
+}
+
+// leavePort is called, with mu held, when a listener or connection of a local port is gone.
+func (s *Stack) leavePort(port uint16) {
+	if s.ports[port]--; s.ports[port] == 0 {
+		delete(s.ports, port)
+		if s.cfg.PortFree != nil {
+			go s.cfg.PortFree(port)
+		}
+	}
 }
 
 func (s *Stack) remove(c *Conn) {
@@ -157,6 +183,7 @@ func (s *Stack) remove(c *Conn) {
 	defer s.mu.Unlock()
 	if t := (tuple{c.local, c.remote}); s.conns[t] == c {
 		delete(s.conns, t)
+		s.leavePort(c.local.Port())
 	}
 }
 
@@ -201,22 +228,18 @@ func (s *Stack) Silence() { s.active.Store(false) }
 // Active says whether the stack answers for its addresses.
 func (s *Stack) Active() bool { return s.active.Load() }
 
-// Close ends the stack: listeners, connections and links. If reset is set, the
+// Close ends the stack: listeners, connections and links. If the stack is active, the
 // peers are told by RST.
-func (s *Stack) Close(reset bool) error {
+func (s *Stack) Close() error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		return net.ErrClosed
 	}
 	s.closed = true
-	links, listeners := s.links, s.listeners
-	s.listeners = map[netip.AddrPort]*Listener{}
+	links, listeners := s.links, slices.Collect(maps.Values(s.listeners))
 	s.mu.Unlock()
 
-	if !reset {
-		s.active.Store(false)
-	}
 	for _, l := range listeners {
 		l.Close()
 	}

@@ -44,8 +44,8 @@ func newBench(t *testing.T, n *ftcptest.Network) *bench {
 }
 
 func (b *bench) close() {
-	b.client.Close(true)
-	b.server.Close(true)
+	b.client.Close()
+	b.server.Close()
 	b.net.Close()
 }
 

@@ -182,12 +182,13 @@ func TestIPv6Extensions(t *testing.T) {
 func repeat(s string, n int) string { return string(bytes.Repeat([]byte(s), n)) }
 
 func TestIPv6Fragments(t *testing.T) {
-	// A first fragment, then one from the middle: what follows its header looks like one more and is not.
+	// A first fragment, then one from the middle: what follows its header looks like one more and is not. Its two reserved
+	// bits are set.
 	h, payload, err := ParseIP(ipv6(44, "3c 00 0001 01020304 06 00 0104 00000000 aabb"))
 	if err != nil || !h.Fragment() || !h.MF || h.FragOffset != 0 || h.FragID != 0x01020304 || h.Proto != ProtoTCP || len(payload) != 2 {
 		t.Errorf("first: %+v, %x, %v", h, payload, err)
 	}
-	h, payload, err = ParseIP(ipv6(44, "3c 00 05a9 01020304 06 ff 0104 00000000 aabb"))
+	h, payload, err = ParseIP(ipv6(44, "3c 00 05af 01020304 06 ff 0104 00000000 aabb"))
 	if err != nil || !h.Fragment() || !h.MF || h.FragOffset != 1448 || h.Proto != extDestOptions || len(payload) != 10 {
 		t.Errorf("middle: %+v, %x, %v", h, payload, err)
 	}

@@ -51,7 +51,7 @@ func TestParseNeighbor(t *testing.T) {
 		{"target option of a solicitation", message(135, target+link2), MAC{}, nil},
 		{"source option of an advertisement", message(136, target+link), MAC{}, nil},
 		{"unknown option first", message(135, target+"0e02 0000000000000000000000000000"+link), MAC{2, 0, 0, 0, 0, 0xa}, nil},
-		{"link address of another kind of link", message(135, target+"0102 0000000000000000000000000000"), MAC{}, nil},
+		{"link address of another kind of link", message(135, target+"0102 0200000000000a00000000000000"), MAC{}, nil},
 		{"option of length 0", message(135, target+link+"0e00 000000000000"), MAC{}, ErrMalformed},
 		{"option cut", message(135, target+"0101 0200000000"), MAC{}, ErrMalformed},
 		{"one byte more", message(135, target+"01"), MAC{}, ErrMalformed},

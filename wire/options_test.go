@@ -75,6 +75,8 @@ func TestOptionsAppend(t *testing.T) {
 		{"more than four", Options{NumSACK: 200, SACK: blocks}, "01010522" + b1 + b2 + b3 + b4},
 		{"timestamps leave room for three", Options{HasTimestamps: true, NumSACK: 4, SACK: blocks},
 			"0101080a0000000000000000" + "0101051a" + b1 + b2 + b3},
+		{"timestamps and mss leave room for two", Options{MSS: 1460, HasTimestamps: true, NumSACK: 4, SACK: blocks},
+			"020405b4" + "0101080a0000000000000000" + "01010512" + b1 + b2},
 		{"everything leaves room for two",
 			Options{MSS: 1460, HasTimestamps: true, SACKPermitted: true, HasWindowScale: true, NumSACK: 4, SACK: blocks},
 			"020405b4" + "0402080a0000000000000000" + "01030300" + "01010512" + b1 + b2},

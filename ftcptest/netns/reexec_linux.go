@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -71,6 +72,9 @@ func Reexec() error {
 	if err := cmd.Start(); err != nil {
 		runtime.UnlockOSThread()
 		signal.Stop(signals)
+		if errors.Is(err, unix.ENOSPC) { // what it means here
+			err = fmt.Errorf("more than user.max_user_namespaces allows: %w", err)
+		}
 		return fmt.Errorf("netns: new user namespace: %w", err)
 	}
 	go func() {

@@ -104,11 +104,5 @@ func (b *buffer) release(pos int64) {
 	}
 }
 
-// skip moves an empty buffer forward to pos.
-func (b *buffer) skip(pos int64) {
-	b.release(b.end)
-	b.base, b.end = pos, pos
-}
-
 // free gives all memory back.
 func (b *buffer) free() { b.release(b.end) }

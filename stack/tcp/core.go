@@ -97,6 +97,7 @@ type Core struct {
 	// Timestamps: RFC 7323.
 	tsRecent   uint32    // TS.Recent
 	tsRecentAt time.Time // when it was set; PAWS does not trust one that is 24 days old
+	spoke      time.Time // since when it is this node that sends; no echo is older
 
 	// Loss and congestion.
 	rtt        rttEstimator
@@ -186,7 +187,7 @@ const defaultMSS = 536
 func Connect(cfg Config, now time.Time) *Core {
 	c := newCore(cfg)
 	c.active, c.scale, c.sack, c.ts = true, true, true, true
-	c.setSMSS()
+	c.spoke = now
 	return c
 }
 
@@ -194,6 +195,7 @@ func Connect(cfg Config, now time.Time) *Core {
 // segment syn, which must be an acceptable SYN.
 func Accept(cfg Config, now time.Time, syn *wire.TCP) *Core {
 	c := newCore(cfg)
+	c.spoke = now
 	c.takeSYN(now, syn)
 	c.edge = 1 + min(int64(cfg.ReceiveBuffer), math.MaxUint16)
 	return c
@@ -214,6 +216,7 @@ func (c *Core) takeSYN(now time.Time, syn *wire.TCP) {
 		c.sndShift = o.WindowScale
 	} else {
 		c.rcvShift = 0
+		c.cfg.ReceiveBuffer = min(c.cfg.ReceiveBuffer, math.MaxUint16)
 	}
 	c.sack = o.SACKPermitted && (c.sack || offered)
 	c.ts = o.HasTimestamps && (c.ts || offered)
@@ -297,5 +300,5 @@ func (c *Core) inEnd() int64 {
 	if c.finReceived() {
 		return c.rcvFin
 	}
-	return c.rcvNxt
+	return max(1, c.rcvNxt)
 }

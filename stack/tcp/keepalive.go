@@ -24,9 +24,14 @@ func (c *Core) SetKeepAlive(now time.Time, idle, interval time.Duration, count i
 // every segment.
 func (k *keepAlive) heard(now time.Time) { k.last, k.sent = now, 0 }
 
-// expire handles the timer and says whether a probe is due.
-func (k *keepAlive) expire(now time.Time) (probe, dead bool) {
+// expire handles the timer and says whether a probe is due. busy says that another timer has a
+// question out: it decides then, by its own patience.
+func (k *keepAlive) expire(now time.Time, busy bool) (probe, dead bool) {
 	if k.at.IsZero() || now.Before(k.at) {
+		return false, false
+	}
+	if busy {
+		k.at, k.sent = now.Add(k.idle), 0
 		return false, false
 	}
 	if due := k.last.Add(k.idle); k.sent == 0 && now.Before(due) {

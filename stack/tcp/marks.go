@@ -60,7 +60,8 @@ type Positions struct {
 	Edge     int64 // right edge of the advertised window
 	SndWnd   int64 // SND.WND
 	TSRecent uint32
-	Biggest  int // largest IP packet from the peer
+	Biggest  int  // largest IP packet from the peer
+	Dialed   bool // an active open
 }
 
 // Positions returns where the connection is.
@@ -70,15 +71,15 @@ func (c *Core) Positions() Positions {
 		Read: c.read, PeerRead: c.peerRead,
 		OutEnd: c.appended, OutCRC: c.digest, OutFIN: c.fin >= 0,
 		Una: c.una, Sendable: c.sendable, Ackable: c.ackable, Edge: c.edge,
-		SndWnd: c.sndWnd, TSRecent: c.tsRecent, Biggest: c.biggest,
+		SndWnd: c.sndWnd, TSRecent: c.tsRecent, Biggest: c.biggest, Dialed: c.active,
 	}
 }
 
-// CopyInput copies the input from pos on to b and returns how much it was. The
-// bytes must still be kept, see Retain.
+// CopyInput copies the input from pos on to b and returns how much it was:
+// nothing if it is not kept any more, see Retain.
 func (c *Core) CopyInput(b []byte, pos int64) int {
 	n := int(min(int64(len(b)), c.inEnd()-pos))
-	if n <= 0 {
+	if n <= 0 || pos < c.in.base {
 		return 0
 	}
 	done := 0

@@ -25,7 +25,7 @@ func (c *Core) recvDupACK(now time.Time) {
 
 // recoverACK follows a new ACK for acked bytes.
 func (c *Core) recoverACK(now time.Time, acked, flight int) {
-	c.dupAcks = 0
+	c.dupAcks, c.rexmit = 0, false
 	switch {
 	case !c.recovering:
 		c.inflate = 0
@@ -44,7 +44,9 @@ func (c *Core) recoverACK(now time.Time, acked, flight int) {
 
 // recoverTimeout starts over from una: RFC 6298 (5.4) to (5.6), RFC 5681 section 3.1.
 func (c *Core) recoverTimeout(now time.Time) {
-	c.cc.OnTimeout(now, int(c.max-c.una), c.retries == 0)
+	if c.una > 0 { // what a lost SYN means follows when it is acknowledged
+		c.cc.OnTimeout(now, int(c.max-c.una), c.retries == 0)
+	}
 	c.recovering, c.recover = false, c.max
 	c.dupAcks, c.inflate, c.rexmit = 0, 0, false
 	c.nxt = c.una

@@ -26,7 +26,7 @@ func (c *Core) Recv(now time.Time, seg *Segment) {
 	case seg.Flags&wire.RST != 0: // second; there is no security compartment, which would be third
 		c.recvRST(now, seg)
 		return
-	case seg.Flags&wire.SYN != 0 && c.una > 0: // fourth
+	case seg.Flags&wire.SYN != 0 && (c.una > 0 || c.rcvPos(seg.Seq) != 0): // fourth
 		c.sendChallenge(now) // RFC 5961 section 4
 		return
 	case seg.Flags&wire.ACK == 0: // fifth
@@ -36,6 +36,9 @@ func (c *Core) Recv(now time.Time, seg *Segment) {
 		return
 	}
 	// Sixth would be URG: urgent data is data.
+	if seg.Flags&wire.SYN != 0 {
+		seg.Seq++ // the SYN's place
+	}
 	c.recvData(now, seg) // seventh, and eighth: FIN
 }
 
@@ -66,6 +69,7 @@ func (c *Core) recvSynSent(now time.Time, seg *Segment) {
 		return
 	}
 	c.newACK(now, seg, ack)
+	c.sndEdge = ack + c.sndWnd
 	c.ackForce = true
 	if len(seg.Payload) > 0 || seg.Flags&wire.FIN != 0 {
 		seg.Seq++ // the SYN's place
@@ -102,7 +106,7 @@ func (c *Core) checkSequence(now time.Time, seg *Segment) bool {
 		}
 		// PAWS. A TS.Recent of 24 days may have wrapped and proves nothing.
 		if int32(seg.Options.TSVal-c.tsRecent) < 0 && now.Sub(c.tsRecentAt) < 24*24*time.Hour {
-			c.ackForce = true
+			c.answerOld(now, length)
 			return false
 		}
 	}
@@ -131,12 +135,8 @@ func (c *Core) checkSequence(now time.Time, seg *Segment) bool {
 		if c.timeWait && seg.Flags&wire.FIN != 0 {
 			c.lingerAt = now.Add(timeWaitLength) // the peer has missed our last ACK
 		}
-		switch {
-		case rst:
-		case length > 0:
-			c.ackForce = true
-		default:
-			c.sendChallenge(now) // no ACK storms: two confused ends must not feed each other
+		if !rst {
+			c.answerOld(now, length)
 		}
 		return false
 	}
@@ -148,6 +148,18 @@ func (c *Core) checkSequence(now time.Time, seg *Segment) bool {
 		}
 	}
 	return true
+}
+
+// answerOld answers a segment that has nothing new in it, so that the peer knows where we
+// are. While the mark holds that back, the answer to data can wait: the old number would
+// be a duplicate ACK. A segment of no length is answered within limits: two
+// confused ends must not feed each other.
+func (c *Core) answerOld(now time.Time, length int64) {
+	if length > 0 {
+		c.dupAck = true
+	} else {
+		c.sendChallenge(now)
+	}
 }
 
 // recvRST is RFC 9293 section 3.10.7.4, second, in the form of RFC 5961 section 3.
@@ -177,11 +189,14 @@ func (c *Core) recvACK(now time.Time, seg *Segment) bool {
 		c.sendChallenge(now)
 		return false
 	}
-	if c.una == c.max {
+	if c.una == c.max || c.sndEdge <= c.una {
 		c.retries = 0 // a peer with a closed window may keep us waiting for ever: RFC 9293 section 3.8.6.1
 	}
 
-	wnd := int64(seg.Window) << c.sndShift
+	wnd := int64(seg.Window)
+	if seg.Flags&wire.SYN == 0 {
+		wnd <<= c.sndShift // RFC 7323 section 2.2
+	}
 	switch {
 	case ack > c.una:
 		c.newACK(now, seg, ack)
@@ -210,9 +225,14 @@ func (c *Core) recvACK(now time.Time, seg *Segment) bool {
 func (c *Core) newACK(now time.Time, seg *Segment, ack int64) {
 	flight := int(c.max - c.una)
 	acked := int(ack - c.una)
+	if c.una == 0 && c.retries > 0 {
+		// RFC 5681 section 3.1 and RFC 6298 (5.7): after a lost SYN, a window of one segment and a longer timeout.
+		c.cc.OnTimeout(now, 0, false)
+		c.rtt.initial, c.rtt.backoff = initialRTOAfterLoss, 0
+	}
 	c.sampleRTT(now, seg, ack)
 	c.advance(ack)
-	c.rtt.backoff, c.retries = 0, 0
+	c.retries = 0
 	c.recoverACK(now, acked, flight)
 	if c.una < c.max {
 		c.rtoAt = now.Add(c.rtt.rto()) // RFC 6298 (5.3)
@@ -239,9 +259,10 @@ func (c *Core) sampleRTT(now time.Time, seg *Segment, ack int64) {
 	case r.timing && ack >= r.pos:
 		r.timing = false
 		r.sample(now.Sub(r.at))
-	case !r.timing && c.ts && seg.Options.HasTimestamps && seg.Options.TSEcr != 0:
-		if d := int32(c.timestamp(now) - seg.Options.TSEcr); d >= 0 {
-			r.sample(time.Duration(d) * time.Millisecond)
+	case (!r.timing || r.backoff > 0) && c.ts && seg.Options.HasTimestamps && seg.Options.TSEcr != 0:
+		d := time.Duration(int32(c.timestamp(now)-seg.Options.TSEcr)) * time.Millisecond
+		if d >= 0 && d <= now.Sub(c.spoke) { // else another node sent it, or nobody
+			r.sample(d)
 		}
 	}
 }
@@ -263,15 +284,21 @@ func (c *Core) recvData(now time.Time, seg *Segment) {
 		c.finish(nil)
 		return
 	}
-	limit := c.edge
+	limit := c.inputLimit()
 	if c.rcvFin >= 0 {
 		limit = min(limit, c.rcvFin)
 	}
 	if end > limit {
+		// Beyond the window: also a probe of one that is closed, which has to be answered.
 		data = data[:max(0, int64(len(data))-(end-limit))]
 		end = pos + int64(len(data))
+		c.ackForce = true
 	}
-	c.rcvMSS = max(c.rcvMSS, min(len(seg.Payload), c.cfg.MSS, max(seg.SegmentSize, defaultMSS)))
+	size := len(seg.Payload)
+	if seg.SegmentSize > 0 {
+		size = min(size, seg.SegmentSize)
+	}
+	c.rcvMSS = max(c.rcvMSS, min(size, c.cfg.MSS))
 
 	switch {
 	case pos > c.rcvNxt:
@@ -301,16 +328,15 @@ func (c *Core) recvData(now time.Time, seg *Segment) {
 // block well is kept as it is; others are copied together.
 func (c *Core) takeInput(seg *Segment, data []byte) {
 	c.rcvNxt += int64(len(data))
-	if c.readShut {
-		c.discardInput()
-		return
-	}
 	if seg.Block != nil && len(data) >= len(seg.Block.B)/4 {
 		c.in.push(chunk{pos: c.in.end, data: data, block: seg.Block})
 		seg.Block = nil
-		return
+	} else {
+		c.in.append(data)
 	}
-	c.in.append(data)
+	if c.readShut {
+		c.discardInput()
+	}
 }
 
 // takeEarly moves what has become in order from the reassembly queue to the stream.
@@ -318,22 +344,21 @@ func (c *Core) takeEarly() {
 	for {
 		next, ok := c.early.next(c.rcvNxt)
 		if !ok {
-			return
+			break
 		}
 		if c.rcvFin >= 0 && next.end() > c.rcvFin {
 			next.data = next.data[:max(0, c.rcvFin-next.pos)]
 		}
 		c.rcvNxt += int64(len(next.data))
-		switch {
-		case c.readShut:
-			next.block.Free()
-			c.discardInput()
-		case len(next.data) >= len(next.block.B)/4:
+		if len(next.data) >= len(next.block.B)/4 {
 			c.in.push(next)
-		default:
+		} else {
 			c.in.append(next.data)
 			next.block.Free()
 		}
+	}
+	if c.readShut {
+		c.discardInput()
 	}
 }
 
@@ -359,7 +384,7 @@ func (c *Core) settle(now time.Time) {
 	case c.closed || c.timeWait || !c.finAcked():
 	case c.finReceived() && c.closedFirst:
 		c.timeWait = true
-		c.rtoAt, c.probeAt = time.Time{}, time.Time{}
+		c.rtoAt, c.probeAt, c.keep.at = time.Time{}, time.Time{}, time.Time{}
 		c.lingerAt = now.Add(timeWaitLength)
 	case c.finReceived():
 		c.finish(nil)

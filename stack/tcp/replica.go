@@ -53,7 +53,7 @@ var (
 // Of cfg it uses what the snapshot does not have.
 func Restore(cfg Config, s Snapshot, now time.Time) (*Core, error) {
 	if s.SndShift > 14 || s.RcvShift > 14 || s.MSS < minMSS || s.MSS > 65535 || s.PeerMSS < 0 || s.PeerMSS > 65535 ||
-		s.ReceiveBuffer < 1 || s.ReceiveBuffer > 1<<30 {
+		s.ReceiveBuffer < 1 || s.ReceiveBuffer > 1<<30 || !s.Scale && s.SndShift|s.RcvShift != 0 {
 		return nil, fmt.Errorf("tcp: impossible snapshot %+v", s)
 	}
 	cfg.ISS, cfg.TSOffset, cfg.MSS, cfg.ReceiveBuffer = s.ISS, s.TSOffset, s.MSS, s.ReceiveBuffer
@@ -129,6 +129,9 @@ func (c *Core) replicaAdvance() {
 // ErrDiverged if the output is another.
 func (c *Core) Verify(now time.Time, pos int64, crc uint32, fin bool) (done bool, err error) {
 	r := c.replica
+	if c.closed {
+		return true, nil
+	}
 	if c.appended < pos && c.fin < 0 {
 		return false, nil
 	}
@@ -172,6 +175,7 @@ func (c *Core) Verified() int64 {
 // value that the active node can have sent (RFC 7323 section 5).
 func (c *Core) TakeOver(now time.Time, tsShift uint32) {
 	c.replica = nil
+	c.spoke = now
 	c.cfg.TSOffset += tsShift
 	c.nxt, c.max = c.una, max(1, c.appended)
 	c.acked = c.rcvNxt

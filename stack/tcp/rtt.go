@@ -8,12 +8,15 @@ const (
 	minRTO     = 200 * time.Millisecond
 	maxRTO     = 120 * time.Second // (2.5): at least 60 s
 	initialRTO = time.Second       // (2.1)
+
+	initialRTOAfterLoss = 3 * time.Second // (5.7): the SYN was lost
 )
 
 // rttEstimator computes the retransmission timeout: RFC 6298 section 2.
 type rttEstimator struct {
 	srtt, rttvar time.Duration // SRTT and RTTVAR; srtt is zero before the first sample
-	backoff      uint          // times that the timeout has been doubled (5.5)
+	initial      time.Duration // the timeout before the first sample; zero: initialRTO
+	backoff      uint          // times that the timeout has been doubled (5.5) since the last sample
 
 	// The one segment that is being timed, when timestamps cannot do it
 	// precisely enough. Karn's algorithm: never one that was retransmitted.
@@ -24,6 +27,7 @@ type rttEstimator struct {
 
 func (r *rttEstimator) sample(rtt time.Duration) {
 	rtt = max(rtt, time.Microsecond)
+	r.backoff = 0
 	if r.srtt == 0 {
 		r.srtt, r.rttvar = rtt, rtt/2
 		return
@@ -38,7 +42,7 @@ func (r *rttEstimator) sample(rtt time.Duration) {
 
 // rto returns the timeout, with back-off.
 func (r *rttEstimator) rto() time.Duration {
-	rto := initialRTO
+	rto := max(initialRTO, r.initial)
 	if r.srtt != 0 {
 		// Like Linux, the minimum bounds the variance term, not the sum: a path
 		// with a long and steady round trip keeps a margin.

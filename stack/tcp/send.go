@@ -122,7 +122,9 @@ func (c *Core) options(now time.Time, seg *Segment) {
 			o.TSEcr = c.tsRecent
 		}
 	}
-	if c.sack && seg.Len == 0 && seg.Flags&(wire.SYN|wire.FIN|wire.RST) == 0 && len(c.early.chunks) > 0 {
+	// With an acknowledgement that the mark holds back, what lies between it and RCV.NXT would look lost.
+	held := c.ackPos() < c.rcvNxt
+	if c.sack && !held && seg.Len == 0 && seg.Flags&(wire.SYN|wire.FIN|wire.RST) == 0 && len(c.early.chunks) > 0 {
 		blocks := o.SACK[:]
 		if c.ts {
 			blocks = blocks[:3] // what fits behind timestamps
@@ -192,9 +194,9 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 		flags |= wire.FIN
 		next++
 	}
-	if next <= c.max {
+	if pos < c.max {
 		c.rtt.timing = c.rtt.timing && c.rtt.pos <= pos // Karn
-	} else if !c.rtt.timing && pos >= c.max {
+	} else if !c.rtt.timing {
 		c.rtt.timing, c.rtt.pos, c.rtt.at = true, next, now
 	}
 	c.rexmit, c.override = false, false
@@ -228,8 +230,8 @@ func (c *Core) nextData() (pos int64, n int, fin bool) {
 		return pos, n, true
 	}
 	if pos+int64(n) == data {
-		// All that there is. Nagle (RFC 9293 section 3.7.4) waits with what is small.
-		if n < c.smss && !c.noDelay && c.una < c.nxt && c.fin < 0 {
+		// All that there is. Nagle (RFC 9293 section 3.7.4) waits with what is small and new.
+		if n < c.smss && !c.noDelay && c.una < c.nxt && c.fin < 0 && data > c.max {
 			return pos, 0, false
 		}
 		return pos, n, false
@@ -238,8 +240,8 @@ func (c *Core) nextData() (pos int64, n int, fin bool) {
 		return pos, n - n%c.smss, false
 	}
 	// A window leaves room for less than a segment. Silly window avoidance,
-	// RFC 9293 section 3.8.6.2.1: only if it is half the peer's largest, or has been waited for.
-	if n > 0 && pos+int64(n) == c.sndEdge && (int64(n) >= c.sndMax/2 || c.override) {
+	// RFC 9293 section 3.8.6.2.1: only if it is half the peer's largest, has been waited for, or was sent before.
+	if n > 0 && pos+int64(n) == c.sndEdge && (int64(n) >= c.sndMax/2 || c.override || pos < c.max) {
 		return pos, n, false
 	}
 	return pos, 0, false

@@ -30,9 +30,10 @@ func (c *Core) expire(now time.Time) {
 		c.probeAt = time.Time{}
 		c.probeTimeout()
 	}
-	if probe, dead := c.keep.expire(now); dead {
+	busy := !c.rtoAt.IsZero() || !c.probeAt.IsZero() || c.una == 0
+	if probe, dead := c.keep.expire(now, busy); dead {
 		c.abort(now, ErrTimeout)
-	} else if probe && c.una > 0 && c.una == c.max {
+	} else if probe {
 		c.probe = true
 	}
 	c.armProbe(now)
@@ -62,7 +63,7 @@ func (c *Core) retransmitTimeout(now time.Time) {
 // armProbe starts the timer for zero-window probes if there is something to
 // send, nothing in flight whose acknowledgement would tell of the window, and the window in the way.
 func (c *Core) armProbe(now time.Time) {
-	if c.una == 0 || c.closed || c.una < c.max || min(c.appended, c.sendable) <= c.nxt {
+	if c.una == 0 || c.closed || !c.rtoAt.IsZero() || min(c.appended, c.sendable) <= c.nxt {
 		return
 	}
 	if c.probeAt.IsZero() && c.sndEdge-c.nxt < int64(c.smss) {

@@ -94,10 +94,10 @@ func (c *Core) releaseInput() {
 	c.in.release(min(c.read, c.retain))
 }
 
-// discardInput reads all input on behalf of a user that will not.
+// discardInput reads all input on behalf of a user that will not. What is retained stays.
 func (c *Core) discardInput() {
-	c.in.skip(c.inEnd())
 	c.read = c.inEnd()
+	c.releaseInput()
 }
 
 // CloseWrite queues a FIN behind the output.
@@ -129,7 +129,7 @@ func (c *Core) CloseRead() {
 // connection is aborted, so that the peer does not take it for read (RFC 2525 section 2.17).
 func (c *Core) Close(now time.Time) {
 	if c.closed {
-		c.in.free()
+		c.discardInput()
 		return
 	}
 	c.orphan = true
@@ -139,7 +139,7 @@ func (c *Core) Close(now time.Time) {
 	}
 	if c.Readable() > 0 {
 		c.abort(now, nil)
-		c.in.free()
+		c.discardInput()
 		return
 	}
 	c.readShut = true

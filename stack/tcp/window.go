@@ -1,5 +1,7 @@
 package tcp
 
+import "math"
+
 // rightEdge returns the right edge that a segment acknowledging ack may
 // advertise. It never moves left, and moves right only by steps that are worth a
 // segment (silly window avoidance, RFC 9293 section 3.8.6.2.2). It counts from what every reader
@@ -29,6 +31,13 @@ func (c *Core) window(ack int64, syn bool) uint16 {
 	field = max(0, min(field, 65535))
 	c.edge = max(c.edge, ack+field<<shift)
 	return uint16(field)
+}
+
+// inputLimit is one past the last position that is taken: the edge, but a peer that sends
+// nothing but tiny segments moves that on by rounding, with no end. So what
+// is in the buffer is bounded by the largest window there can be.
+func (c *Core) inputLimit() int64 {
+	return min(c.edge, min(c.read, c.peerRead)+(math.MaxUint16+1)<<c.rcvShift)
 }
 
 // updateWindow makes a window update leave if it at least doubles the window

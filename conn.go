@@ -1,0 +1,184 @@
+package ftcp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/ftcp-project/ftcp/replication"
+	"github.com/ftcp-project/ftcp/stack"
+	"github.com/ftcp-project/ftcp/stack/tcp"
+)
+
+// Conn is a connection. It has the methods of *net.TCPConn that make sense without a file descriptor,
+// and behaves like one. Its methods may be called at the same time. Errors are
+// *net.OpError, but for io.EOF.
+type Conn struct {
+	c       *stack.Conn
+	network string
+}
+
+var (
+	_ net.Conn      = (*Conn)(nil)
+	_ io.ReaderFrom = (*Conn)(nil)
+	_ io.WriterTo   = (*Conn)(nil)
+)
+
+// keepAlive is package net's default.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 9}
+
+func newConn(c *stack.Conn, network string) *Conn {
+	conn := &Conn{c: c, network: network}
+	conn.SetKeepAliveConfig(keepAlive)
+	return conn
+}
+
+// Protected says whether the connection would outlive the loss of this node now.
+func (c *Conn) Protected() bool { return c.c.Protected.Load() }
+
+// Read implements net.Conn.
+func (c *Conn) Read(b []byte) (int, error) {
+	n, err := c.c.Read(b)
+	if err != nil && err != io.EOF {
+		err = c.error("read", err)
+	}
+	return n, err
+}
+
+// Write implements net.Conn. It returns when all of b is in the send buffer.
+func (c *Conn) Write(b []byte) (int, error) {
+	n, err := c.c.Write(b)
+	return n, c.error("write", err)
+}
+
+// copyBuffer is what ReadFrom and WriteTo move at a time.
+const copyBuffer = 256 << 10
+
+// ReadFrom implements io.ReaderFrom.
+func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
+	return io.CopyBuffer(writeOnly{c}, readOnly{r}, make([]byte, copyBuffer))
+}
+
+// WriteTo implements io.WriterTo.
+func (c *Conn) WriteTo(w io.Writer) (int64, error) {
+	return io.CopyBuffer(writeOnly{w}, readOnly{c}, make([]byte, copyBuffer))
+}
+
+// Without the other methods, io.Copy would call them again.
+type (
+	readOnly  struct{ io.Reader }
+	writeOnly struct{ io.Writer }
+)
+
+// Close closes the connection. What was written is still delivered, in the background. Input that was not read
+// makes the peer see a reset, as with the kernel's TCP.
+func (c *Conn) Close() error { return c.error("close", c.c.Close()) }
+
+// CloseRead discards the input, now and in the future.
+func (c *Conn) CloseRead() error { return c.error("close", c.c.CloseRead()) }
+
+// CloseWrite sends a FIN behind what was written.
+func (c *Conn) CloseWrite() error { return c.error("close", c.c.CloseWrite()) }
+
+// LocalAddr returns the address that the peer talks to, a *net.TCPAddr.
+func (c *Conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.c.LocalAddr()) }
+
+// RemoteAddr returns the peer's address, a *net.TCPAddr.
+func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.c.RemoteAddr()) }
+
+// SetDeadline implements net.Conn.
+func (c *Conn) SetDeadline(t time.Time) error { return c.error("set", c.c.SetDeadline(t)) }
+
+// SetReadDeadline implements net.Conn.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.error("set", c.c.SetReadDeadline(t)) }
+
+// SetWriteDeadline implements net.Conn.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.error("set", c.c.SetWriteDeadline(t)) }
+
+// SetLinger says what Close does with data that has not been delivered: 0 discards it and resets the
+// connection; any other value delivers it in the background, which is the default.
+func (c *Conn) SetLinger(sec int) error { return c.error("set", c.c.SetLinger(sec)) }
+
+// SetNoDelay turns Nagle's algorithm off, which is the default, or on.
+func (c *Conn) SetNoDelay(noDelay bool) error { return c.error("set", c.c.SetNoDelay(noDelay)) }
+
+// SetReadBuffer sets the size of the receive buffer, in bytes.
+func (c *Conn) SetReadBuffer(bytes int) error { return c.error("set", c.c.SetReadBuffer(bytes)) }
+
+// SetWriteBuffer sets the size of the send buffer, in bytes.
+func (c *Conn) SetWriteBuffer(bytes int) error { return c.error("set", c.c.SetWriteBuffer(bytes)) }
+
+// SetKeepAlive turns probes of a silent peer on or off. They are on by default.
+func (c *Conn) SetKeepAlive(on bool) error {
+	config := keepAlive
+	config.Enable = on
+	return c.SetKeepAliveConfig(config)
+}
+
+// SetKeepAlivePeriod sets the time before the first probe, and between two.
+func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
+	config := keepAlive
+	config.Idle, config.Interval = d, d
+	return c.SetKeepAliveConfig(config)
+}
+
+// SetKeepAliveConfig is net.TCPConn's. Values that are not positive stand for the defaults:
+// 15 s, 15 s, 9.
+func (c *Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
+	if !config.Enable {
+		return c.error("set", c.c.SetKeepAlive(0, 0, 0))
+	}
+	if config.Idle <= 0 {
+		config.Idle = keepAlive.Idle
+	}
+	if config.Interval <= 0 {
+		config.Interval = keepAlive.Interval
+	}
+	if config.Count <= 0 {
+		config.Count = keepAlive.Count
+	}
+	return c.error("set", c.c.SetKeepAlive(config.Idle, config.Interval, config.Count))
+}
+
+func (c *Conn) error(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: op, Net: c.network, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: sysError(op, err)}
+}
+
+func listenError(network string, addr net.Addr, err error) error {
+	return &net.OpError{Op: "listen", Net: network, Addr: addr, Err: sysError("bind", err)}
+}
+
+func dialError(network string, source, addr net.Addr, err error) error {
+	return &net.OpError{Op: "dial", Net: network, Source: source, Addr: addr, Err: sysError("connect", err)}
+}
+
+// sysError turns the stack's errors into those of the system call that a user
+// of package net would see fail.
+func sysError(call string, err error) error {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, tcp.ErrReset):
+		errno = syscall.ECONNRESET
+	case errors.Is(err, tcp.ErrRefused):
+		errno = syscall.ECONNREFUSED
+	case errors.Is(err, tcp.ErrTimeout):
+		errno = syscall.ETIMEDOUT
+	case errors.Is(err, tcp.ErrAborted):
+		errno = syscall.ECONNABORTED
+	case errors.Is(err, stack.ErrPipe):
+		errno = syscall.EPIPE
+	case errors.Is(err, replication.ErrFenced), errors.Is(err, replication.ErrUnprotected), errors.Is(err, tcp.ErrDiverged):
+		return fmt.Errorf("%w (%w)", os.NewSyscallError(call, syscall.ECONNABORTED), err)
+	case errors.As(err, &errno):
+	default:
+		return err
+	}
+	return os.NewSyscallError(call, errno)
+}

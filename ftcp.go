@@ -1,0 +1,600 @@
+// Package ftcp makes TCP connections that outlive the machine that serves them.
+//
+// It is a TCP stack in user space that keeps each connection, synchronously, in the memory of a
+// second node, which takes over the same address and sequence numbers when the
+// first one crashes, is unplugged, or is being upgraded. Clients are stock
+// kernels; their connections go on after a short pause.
+//
+// A server changes net.Listen to ftcp.Listen:
+//
+//	l, err := ftcp.Listen("tcp", "10.0.0.5:7000")
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	for {
+//		c, err := l.Accept()
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		go serve(c) // as with net
+//	}
+//
+// and runs on two machines, with the environment telling each where the other is:
+//
+//	FTCP_GROUP=orders FTCP_SECRET=... FTCP_PEERS=10.0.0.11:7420,10.0.0.12:7420 server
+//
+// With nothing set it serves alone. A [Node] is the same with fields instead of variables.
+//
+// # What a server has to be
+//
+// In Mirror mode, the only one so far, the server runs on both nodes and its handlers
+// read the same input on both. What a handler writes has to be a function of what it has read from its
+// connection. Output leaves only when the other node's handler has produced it too. If the
+// two differ, nothing inconsistent is sent: the connection goes on without
+// protection, counted in Status.
+//
+// Connections made by Dial are not protected.
+//
+// # Service addresses
+//
+// The address that a group serves belongs to ftcp, not to the kernel: it must not be configured on any
+// interface. It has to be in the network of an interface. ftcp answers ARP and neighbour
+// discovery for it. That needs CAP_NET_RAW, on Linux. An address that the kernel owns (127.0.0.1, the machine's own)
+// can be listened on by a node that stands alone.
+package ftcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ftcp-project/ftcp/replication"
+	"github.com/ftcp-project/ftcp/stack"
+	"github.com/ftcp-project/ftcp/stack/device"
+	"github.com/ftcp-project/ftcp/stack/tcp"
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// Mode is how a server continues on another node.
+type Mode int
+
+// Mirror runs the handlers on every node, on the same input.
+const Mirror Mode = 0
+
+// DefaultPort is the port of the links between nodes.
+const DefaultPort = "7420"
+
+// A Node answers for service addresses, alone or as one of a group of which one is
+// active at a time. The zero value stands alone. Fields must not be changed after the first call of a
+// method. Methods may be called at the same time.
+type Node struct {
+	// Group names the group; all its nodes have the same. Empty is a name too.
+	Group string
+
+	// Secret is what the group's nodes know and nobody else: at least 16 bytes that cannot be
+	// guessed, such as 32 random ones. A node with Peers or Bind needs it.
+	Secret []byte
+
+	// Peers are the addresses, host:port, on which the other nodes are reached. The port is
+	// DefaultPort if left out. The node itself may be among them, so that all can have the same list.
+	Peers []string
+
+	// Bind is the address, host:port, on which this node is reached by the others. Empty
+	// means DefaultPort on all addresses, if there are Peers, and no group otherwise.
+	Bind string
+
+	// Mode is how servers continue on another node.
+	Mode Mode
+
+	// Interface is the network interface for service addresses. Empty: the one
+	// whose network has the address.
+	Interface string
+
+	// OwnMAC answers for service addresses with the interface's own Ethernet address,
+	// where the network forbids others. Otherwise nodes share an address that is derived from Group and Secret, and
+	// a takeover changes nothing in the neighbours' tables.
+	OwnMAC bool
+
+	// Device, if not nil, carries the packets of the (one) service address. Package
+	// ftcptest has such devices. Nil: a device of the operating system, which
+	// only Linux has.
+	Device device.Device
+
+	// LocalAddr is the address that Dial uses. Zero: that of the first Listen if the node has
+	// a Device or a group, and otherwise the kernel's choice.
+	LocalAddr netip.Addr
+
+	// Transport carries the links between nodes. Nil: the kernel's TCP.
+	Transport replication.Transport
+
+	// Heartbeat is the time between two signs of life on a link, and Misses is
+	// how many of them in a row may be missing before the other node counts as dead. Zero: 50 ms and 3.
+	Heartbeat time.Duration
+	Misses    int
+
+	// MaxLag is for how long a connection may wait for the handler on the standby
+	// before it goes on without protection. Zero: 5 s.
+	MaxLag time.Duration
+
+	// History is how many bytes of its input each connection keeps after they have been
+	// read, for a standby that comes later and has to replay them. A connection
+	// that has received more stays unprotected when a standby comes. Zero: 256 KiB; negative: none.
+	History int
+
+	// NoWake leaves out the ICMP messages by which a peer is told at a takeover to
+	// re-send at once what it has outstanding. One of them lowers its idea of the path's MTU by 4 bytes for ten minutes.
+	NoWake bool
+
+	// ReceiveBuffer and SendBuffer bound a connection's buffers, in bytes. Zero: 4 MiB. All nodes of a
+	// group need the same SendBuffer.
+	ReceiveBuffer, SendBuffer int
+
+	// Backlog is how many connections of a listener may wait for Accept, and how many handshakes may
+	// be under way. Zero: 4096.
+	Backlog int
+
+	// Congestion makes the congestion controllers. Nil: NewReno.
+	Congestion func(mss int) tcp.Congestion
+
+	// Logger is told of changes of role and of what goes wrong. Nil: slog.Default.
+	Logger *slog.Logger
+
+	listening sync.Mutex // one Listen at a time; taken before mu
+
+	mu     sync.Mutex // guards what follows
+	stack  *stack.Stack
+	keys   *replication.Keys
+	group  *replication.Group
+	local  *device.Local
+	links  map[netip.Addr]*stack.Link // by service address; the zero Addr is the local device's
+	first  *stack.Link                // of the first Listen
+	ports  map[uint16]func()          // releases a port that is reserved in the kernel
+	closed bool
+}
+
+// Listen listens on a TCP address, as net.Listen does, with a node that is
+// configured by the environment: FTCP_GROUP, FTCP_SECRET, FTCP_PEERS (separated by
+// commas), FTCP_BIND, FTCP_INTERFACE, FTCP_MODE ("mirror") and FTCP_HISTORY (bytes)
+// set the fields of the same names. With neither FTCP_PEERS nor FTCP_BIND set, the node stands alone.
+func Listen(network, address string) (net.Listener, error) {
+	n, err := defaultNode()
+	if err != nil {
+		return nil, listenError(network, nil, err)
+	}
+	return n.Listen(network, address)
+}
+
+// Dial connects to a TCP address, as net.Dial does, with the node that [Listen] uses.
+func Dial(network, address string) (net.Conn, error) {
+	n, err := defaultNode()
+	if err != nil {
+		return nil, dialError(network, nil, nil, err)
+	}
+	return n.DialContext(context.Background(), network, address)
+}
+
+var defaultNode = sync.OnceValues(func() (*Node, error) { return fromEnvironment(os.Getenv) })
+
+func fromEnvironment(getenv func(string) string) (*Node, error) {
+	n := &Node{
+		Group:     getenv("FTCP_GROUP"),
+		Secret:    []byte(getenv("FTCP_SECRET")),
+		Bind:      getenv("FTCP_BIND"),
+		Interface: getenv("FTCP_INTERFACE"),
+	}
+	for _, p := range strings.Split(getenv("FTCP_PEERS"), ",") {
+		if p = strings.TrimSpace(p); p != "" {
+			n.Peers = append(n.Peers, p)
+		}
+	}
+	if m := getenv("FTCP_MODE"); m != "" && m != "mirror" {
+		return nil, fmt.Errorf("ftcp: FTCP_MODE is %q; the only mode is mirror", m)
+	}
+	if h := getenv("FTCP_HISTORY"); h != "" {
+		v, err := strconv.Atoi(h)
+		if err != nil {
+			return nil, fmt.Errorf("ftcp: FTCP_HISTORY is %q, not a number of bytes", h)
+		}
+		n.History = v
+	}
+	return n, nil
+}
+
+// grouped says that the node is, or can become, one of several.
+func (n *Node) grouped() bool { return len(n.Peers) > 0 || n.Bind != "" }
+
+// init checks the fields and makes the stack; mu is held.
+func (n *Node) init() error {
+	switch {
+	case n.closed:
+		return net.ErrClosed
+	case n.stack != nil:
+		return nil
+	case n.Mode != Mirror:
+		return fmt.Errorf("ftcp: Node.Mode %d does not exist", n.Mode)
+	case n.Heartbeat < 0 || n.Misses < 0 || n.MaxLag < 0:
+		return errors.New("ftcp: Node.Heartbeat, Misses and MaxLag must not be negative")
+	case n.ReceiveBuffer < 0 || n.ReceiveBuffer > 1<<30 || n.SendBuffer < 0 || n.SendBuffer > 1<<30:
+		return errors.New("ftcp: Node.ReceiveBuffer and SendBuffer must be from 0 to 1 GiB")
+	case n.Backlog < 0:
+		return errors.New("ftcp: Node.Backlog must not be negative")
+	case n.History > 1<<30:
+		return errors.New("ftcp: Node.History must be at most 1 GiB")
+	case !n.grouped() && len(n.Secret) > 0:
+		return errors.New("ftcp: a Node with a Secret needs Peers or Bind")
+	}
+	cfg := stack.Config{
+		ReceiveBuffer: n.ReceiveBuffer, SendBuffer: n.SendBuffer, Backlog: n.Backlog,
+		Congestion: n.Congestion, Logger: n.Logger, PortFree: n.portFree,
+	}
+	if !n.grouped() {
+		n.stack = stack.New(cfg)
+		return nil
+	}
+	keys, err := replication.DeriveKeys(n.Group, n.Secret)
+	if err != nil {
+		return err
+	}
+	peers := make([]string, len(n.Peers))
+	for i, p := range n.Peers {
+		if peers[i], err = withPort(p); err != nil {
+			return fmt.Errorf("ftcp: Node.Peers: %w", err)
+		}
+	}
+	bind, err := withPort(n.Bind)
+	if err != nil {
+		return fmt.Errorf("ftcp: Node.Bind: %w", err)
+	}
+	n.keys = keys
+	cfg.Key, cfg.Digest = keys.ISN(), true
+	n.stack = stack.New(cfg)
+	n.group = replication.New(replication.Config{
+		Group: n.Group, Keys: keys, Bind: bind, Peers: peers, Transport: n.Transport,
+		Heartbeat: n.Heartbeat, Misses: n.Misses, MaxLag: n.MaxLag, History: n.History,
+		NoWake: n.NoWake, Logger: n.Logger,
+	}, n.stack)
+	return nil
+}
+
+// withPort adds DefaultPort to an address that has no port.
+func withPort(address string) (string, error) {
+	if address == "" {
+		return ":" + DefaultPort, nil
+	}
+	if ip, err := netip.ParseAddr(strings.Trim(address, "[]")); err == nil {
+		return net.JoinHostPort(ip.String(), DefaultPort), nil
+	}
+	if !strings.Contains(address, ":") {
+		return net.JoinHostPort(address, DefaultPort), nil
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return "", err
+	}
+	return address, nil
+}
+
+// Listen listens on a TCP address, as net.Listen does. The first Listen of a node of a group returns when
+// the node's role is clear: it serves, or is a standby, whose listener yields
+// the replicas of the active node's connections. It may take seconds if a peer does not answer.
+//
+// The address must be a literal IP or a name that resolves to one. A node of a group
+// needs an IP that no kernel owns, in the network of an interface, and a port. Errors are *net.OpError.
+func (n *Node) Listen(network, address string) (net.Listener, error) {
+	addr, err := resolve(network, address)
+	if err != nil {
+		return nil, listenError(network, nil, err)
+	}
+	n.listening.Lock()
+	defer n.listening.Unlock()
+	l, err := n.listen(addr)
+	if err == nil && n.group != nil && !n.group.Started() {
+		// The listener is there before the node serves: nobody shall be refused.
+		if err = n.group.Start(context.Background()); err != nil {
+			n.Close() // it would not find its role later either
+		}
+	}
+	if err != nil {
+		return nil, listenError(network, net.TCPAddrFromAddrPort(addr), err)
+	}
+	return &Listener{l: l, network: network}, nil
+}
+
+func (n *Node) listen(addr netip.AddrPort) (*stack.Listener, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.init(); err != nil {
+		return nil, err
+	}
+	if n.grouped() {
+		switch {
+		case addr.Port() == 0:
+			return nil, errors.New("ftcp: a node of a group has to listen on a port that all nodes know, not 0")
+		case addr.Addr().IsUnspecified():
+			return nil, errors.New("ftcp: a node of a group has to listen on a service address, not on all addresses")
+		}
+	}
+	link, err := n.link(addr.Addr())
+	if err != nil {
+		return nil, err
+	}
+	if n.first == nil {
+		n.first = link
+	}
+	if link == n.links[netip.Addr{}] {
+		if addr, err = n.reserve(addr); err != nil {
+			return nil, err
+		}
+	}
+	var l *stack.Listener
+	if addr.Port() != 0 {
+		l, err = n.stack.Listen(addr)
+	}
+	for tries := 0; addr.Port() == 0; tries++ {
+		free := netip.AddrPortFrom(addr.Addr(), uint16(32768+rand.IntN(28232)))
+		if l, err = n.stack.Listen(free); err == nil || tries == 100 {
+			addr = free
+		}
+	}
+	return l, err
+}
+
+// link returns the link for a local address, which it makes if there is none yet.
+func (n *Node) link(addr netip.Addr) (*stack.Link, error) {
+	if l := n.links[addr]; l != nil {
+		return l, nil
+	}
+	if n.Device != nil {
+		if len(n.links) > 0 {
+			return nil, fmt.Errorf("ftcp: Node.Device carries one address, and that is %s", n.first.Addr())
+		}
+		return n.addLink(addr, n.Device, stack.LinkConfig{Addr: addr, MAC: n.mac(addr)})
+	}
+	owned := addr.IsUnspecified() || addr.IsLoopback()
+	if !owned {
+		var err error
+		if owned, err = device.KernelOwns(addr); err != nil {
+			return nil, err
+		}
+	}
+	if owned && n.grouped() {
+		return nil, fmt.Errorf("ftcp: the kernel of this machine owns %s; a group needs a service address that is on no interface", addr)
+	}
+	if owned {
+		return n.localLink()
+	}
+	name, prefix, err := device.InterfaceFor(addr)
+	if err != nil && n.Interface == "" {
+		return nil, err
+	}
+	if n.Interface != "" {
+		name = n.Interface
+	}
+	dev, err := device.OpenPacket(device.PacketConfig{Interface: name, Addr: addr, MAC: n.mac(addr)})
+	if err != nil {
+		return nil, err
+	}
+	return n.addLink(addr, dev, stack.LinkConfig{Addr: addr, MAC: n.mac(addr), Prefix: prefix.Masked()})
+}
+
+// localLink is the link for addresses that the kernel owns.
+func (n *Node) localLink() (*stack.Link, error) {
+	if l := n.links[netip.Addr{}]; l != nil {
+		return l, nil
+	}
+	dev, err := device.OpenLocal()
+	if err != nil {
+		return nil, err
+	}
+	n.local = dev
+	return n.addLink(netip.Addr{}, dev, stack.LinkConfig{})
+}
+
+func (n *Node) addLink(addr netip.Addr, dev device.Device, cfg stack.LinkConfig) (*stack.Link, error) {
+	l, err := n.stack.AddLink(dev, cfg)
+	if err != nil {
+		dev.Close()
+		return nil, err
+	}
+	if n.links == nil {
+		n.links = map[netip.Addr]*stack.Link{}
+	}
+	n.links[addr] = l
+	return l, nil
+}
+
+// mac is the Ethernet address that goes with a service address; zero: the device's own.
+func (n *Node) mac(addr netip.Addr) wire.MAC {
+	if n.keys == nil || n.OwnMAC {
+		return wire.MAC{}
+	}
+	return n.keys.MAC(addr)
+}
+
+// reserve takes a port away from the kernel and from other programs.
+func (n *Node) reserve(addr netip.AddrPort) (netip.AddrPort, error) {
+	if addr.Port() != 0 && n.ports[addr.Port()] != nil {
+		return addr, nil // connections of an earlier listener still hold it
+	}
+	port, release, err := n.local.Reserve(addr)
+	if err != nil {
+		return addr, err
+	}
+	if n.ports == nil {
+		n.ports = map[uint16]func(){}
+	}
+	n.ports[port] = release
+	return netip.AddrPortFrom(addr.Addr(), port), nil
+}
+
+// portFree gives a port back that nobody uses any more.
+func (n *Node) portFree(port uint16) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if release := n.ports[port]; release != nil && !n.stack.PortUsed(port) {
+		delete(n.ports, port)
+		release()
+	}
+}
+
+// DialContext connects to a TCP address, as net.Dialer.DialContext does. The connection is not
+// protected. Errors are *net.OpError.
+func (n *Node) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	remote, err := resolve(network, address)
+	if err != nil {
+		return nil, dialError(network, nil, nil, err)
+	}
+	if remote.Addr().IsUnspecified() {
+		// As in package net: the local system.
+		ip := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		if remote.Addr().Is6() {
+			ip = netip.IPv6Loopback()
+		}
+		remote = netip.AddrPortFrom(ip, remote.Port())
+	}
+	link, local, err := n.dialFrom(remote)
+	if err != nil {
+		return nil, dialError(network, nil, net.TCPAddrFromAddrPort(remote), err)
+	}
+	c, err := n.stack.Dial(ctx, link, local, remote)
+	if err != nil {
+		if local.Port() != 0 {
+			n.portFree(local.Port())
+		}
+		return nil, dialError(network, net.TCPAddrFromAddrPort(local), net.TCPAddrFromAddrPort(remote), err)
+	}
+	return newConn(c, network), nil
+}
+
+// dialFrom chooses the link and the local address of a connection to remote.
+func (n *Node) dialFrom(remote netip.AddrPort) (link *stack.Link, local netip.AddrPort, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.init(); err != nil {
+		return nil, local, err
+	}
+	ip := n.LocalAddr
+	if !ip.IsValid() && (n.Device != nil || n.grouped()) {
+		if n.first == nil {
+			return nil, local, errors.New("ftcp: Dial needs Node.LocalAddr, or a Listen before it")
+		}
+		ip = n.first.Addr()
+	}
+	if !ip.IsValid() {
+		// The kernel says from which of its addresses it would go there.
+		c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote))
+		if err != nil {
+			return nil, local, err
+		}
+		ip = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+		c.Close()
+	}
+	if link, err = n.link(ip); err != nil {
+		return nil, local, err
+	}
+	if n.first == nil {
+		n.first = link
+	}
+	local = netip.AddrPortFrom(ip, 0)
+	if link == n.links[netip.Addr{}] {
+		local, err = n.reserve(local)
+	}
+	return link, local, err
+}
+
+// Handover makes the standby the active node and this node its standby, without
+// the loss of a connection. It fails if no standby is in sync.
+func (n *Node) Handover(ctx context.Context) error {
+	n.mu.Lock()
+	g := n.group
+	n.mu.Unlock()
+	if g == nil {
+		return replication.ErrNoStandby
+	}
+	return g.Handover(ctx)
+}
+
+// Status describes a node.
+type Status = replication.Status
+
+// Status returns the node's role, its standby, and how many of its connections are protected. A
+// node that stands alone is active, in epoch 0.
+func (n *Node) Status() Status {
+	n.mu.Lock()
+	s, g := n.stack, n.group
+	n.mu.Unlock()
+	switch {
+	case g != nil:
+		return g.Status()
+	case s != nil:
+		return Status{Role: "active", Conns: len(s.Conns())}
+	}
+	return Status{Role: "starting"}
+}
+
+// Changed returns a channel that is closed when the node's role or epoch has changed; nil before the first
+// Listen and for a node that stands alone.
+func (n *Node) Changed() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.group == nil {
+		return nil
+	}
+	return n.group.Changed()
+}
+
+// Close ends the node. If it is active and has a standby, that one goes on with its connections; otherwise
+// their peers see them reset.
+func (n *Node) Close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return net.ErrClosed
+	}
+	return n.close()
+}
+
+func (n *Node) close() error {
+	n.closed = true
+	if n.group != nil && n.group.Started() {
+		n.group.Close()
+	}
+	if n.stack == nil {
+		return nil
+	}
+	err := n.stack.Close()
+	for port, release := range n.ports {
+		delete(n.ports, port)
+		release()
+	}
+	return err
+}
+
+// resolve turns what package net takes into an address.
+func resolve(network, address string) (netip.AddrPort, error) {
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+	default:
+		return netip.AddrPort{}, net.UnknownNetworkError(network)
+	}
+	a, err := net.ResolveTCPAddr(network, address)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	ip := a.AddrPort().Addr().Unmap()
+	switch {
+	case !ip.IsValid() && network == "tcp4":
+		ip = netip.IPv4Unspecified()
+	case !ip.IsValid():
+		ip = netip.IPv6Unspecified()
+	}
+	return netip.AddrPortFrom(ip, uint16(a.Port)), nil
+}

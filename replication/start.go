@@ -1,0 +1,232 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/ftcp-project/ftcp/wire/replpb"
+)
+
+const (
+	askTimeout  = 500 * time.Millisecond // for one peer's answer
+	askAgain    = 50 * time.Millisecond  // between two rounds
+	startWait   = 100 * time.Millisecond // for an answer to the probes before serving
+	rivalMemory = time.Second            // how long a node that is starting too is waited for
+	startLimit  = 5 * time.Second        // of waiting for a service address that another station answers for
+)
+
+// errTaken is the error of a service address that somebody outside of the group uses.
+var errTaken = errors.New("replication: another station answers for the service address, and no peer says that it is the active node")
+
+// findRole asks until the role is clear: it returns a link to the active node,
+// to be followed, or nil if this node has become active.
+func (g *Group) findRole() (*link, error) {
+	var takenSince time.Time
+	for {
+		l, wait, err := g.ask()
+		if l != nil || err != nil {
+			return l, err
+		}
+		if !wait {
+			if !g.stack.Probe(startWait) {
+				if g.claim() {
+					return nil, nil
+				}
+			} else if takenSince.IsZero() {
+				takenSince = time.Now()
+			} else if time.Since(takenSince) > startLimit {
+				select {
+				case <-g.ready: // this node has served before, and waits on
+				default:
+					return nil, errTaken
+				}
+			}
+		} else {
+			takenSince = time.Time{}
+		}
+		select {
+		case <-g.ctx.Done():
+			return nil, g.ctx.Err()
+		case <-time.After(askAgain):
+		}
+	}
+}
+
+// answer is what a peer said.
+type answer struct {
+	link  *link
+	hello *replpb.Hello
+	err   error
+}
+
+// ask asks every peer once. It returns a link to the active node if that one
+// takes us, and says whether there is a peer to wait for.
+func (g *Group) ask() (active *link, wait bool, err error) {
+	ctx, cancel := context.WithTimeout(g.ctx, askTimeout)
+	defer cancel()
+	answers := make(chan answer)
+	for _, peer := range g.cfg.Peers {
+		go func() { answers <- g.askPeer(ctx, peer) }()
+	}
+	for range g.cfg.Peers {
+		a := <-answers
+		switch {
+		case incompatible(a.err):
+			err = a.err
+			continue
+		case a.err != nil:
+			continue // not there
+		case a.hello.Node == g.id:
+			// ourselves
+		case a.hello.Role == replpb.Role_ROLE_ACTIVE && !a.hello.Busy && active == nil && a.hello.Epoch >= g.knownEpoch():
+			active = a.link
+			g.setRole(replpb.Role_ROLE_JOINING, a.hello.Epoch)
+			continue
+		case a.hello.Role != replpb.Role_ROLE_STARTING:
+			wait = true
+		default:
+			wait = g.noteRival(a.hello.Node) || wait
+		}
+		a.link.close()
+	}
+	if active != nil {
+		err = nil
+	}
+	return active, wait || g.outranked(), err
+}
+
+func (g *Group) askPeer(ctx context.Context, peer string) answer {
+	c, err := g.cfg.Transport.Dial(ctx, peer)
+	if err != nil {
+		return answer{err: err}
+	}
+	l, err := newLink(ctx, c, g.cfg.Keys, false)
+	if err != nil {
+		return answer{err: err}
+	}
+	hello, err := l.hello(ctx, g.hello())
+	if err != nil {
+		l.close()
+		return answer{err: fmt.Errorf("%s: %w", peer, err)}
+	}
+	return answer{link: l, hello: hello}
+}
+
+// hello describes this node as it is now.
+func (g *Group) hello() *replpb.Hello {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return &replpb.Hello{
+		Version: Version, Group: g.cfg.Group, Node: g.id, Role: g.role, Epoch: g.epoch,
+		Busy: g.session.Load() != nil,
+	}
+}
+
+func (g *Group) knownEpoch() uint64 {
+	_, epoch, _ := g.state()
+	return epoch
+}
+
+// noteRival takes note of a node that is starting too. It says whether that one goes first.
+func (g *Group) noteRival(id string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rivals[id] = time.Now()
+	return id < g.id
+}
+
+// outranked says that a node that is starting too goes first.
+func (g *Group) outranked() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.outrankedLocked()
+}
+
+func (g *Group) outrankedLocked() bool {
+	for id, heard := range g.rivals {
+		if time.Since(heard) > rivalMemory {
+			delete(g.rivals, id)
+		} else if id < g.id {
+			return true
+		}
+	}
+	return false
+}
+
+// claim makes this node active unless it has heard of one that goes first. Together
+// with accept, which answers under the same lock, this decides between nodes
+// that start at the same moment.
+func (g *Group) claim() bool {
+	g.mu.Lock()
+	if g.outrankedLocked() || g.ctx.Err() != nil {
+		g.mu.Unlock()
+		return false
+	}
+	// A group that starts anew must outrank what a node that was only paused
+	// remembers of an earlier life; hence the date.
+	epoch := max(g.epoch+1, uint64(time.Now().Unix()))
+	g.sureUntil.Store(alwaysSure)
+	g.setRoleLocked(replpb.Role_ROLE_ACTIVE, epoch)
+	g.mu.Unlock()
+	g.stack.Activate()
+	return true
+}
+
+// accept answers other nodes, until the listener is closed.
+func (g *Group) accept() {
+	for {
+		c, err := g.listener.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || g.ctx.Err() != nil {
+				return
+			}
+			g.log.Warn("ftcp: accepting a link", "err", err)
+			select {
+			case <-time.After(askAgain): // out of file descriptors, perhaps
+				continue
+			case <-g.ctx.Done():
+				return
+			}
+		}
+		g.wg.Go(func() { g.welcome(c) })
+	}
+}
+
+// welcome answers one node, which becomes the standby if this one is active and has none.
+func (g *Group) welcome(c net.Conn) {
+	ctx, cancel := context.WithTimeout(g.ctx, askTimeout)
+	defer cancel()
+	l, err := newLink(ctx, c, g.cfg.Keys, true)
+	if err != nil {
+		g.log.Warn("ftcp: refused a link", "from", c.RemoteAddr(), "err", err)
+		return
+	}
+	ours := g.hello()
+	theirs, err := l.hello(ctx, ours)
+	if err != nil {
+		g.log.Warn("ftcp: refused a link", "from", c.RemoteAddr(), "err", err)
+		l.close()
+		return
+	}
+	if theirs.Node == g.id {
+		l.close()
+		return
+	}
+	if theirs.Role == replpb.Role_ROLE_STARTING || theirs.Role == replpb.Role_ROLE_JOINING {
+		g.noteRival(theirs.Node)
+	}
+	role, epoch, _ := g.state()
+	switch {
+	case theirs.Role == replpb.Role_ROLE_ACTIVE && role == replpb.Role_ROLE_ACTIVE &&
+		(theirs.Epoch > epoch || theirs.Epoch == epoch && theirs.Node < g.id):
+		l.close()
+		g.fence(theirs.Epoch)
+	case ours.Role == replpb.Role_ROLE_ACTIVE && !ours.Busy && theirs.Role == replpb.Role_ROLE_STARTING:
+		g.lead(l, theirs)
+	default:
+		l.close()
+	}
+}

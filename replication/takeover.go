@@ -1,0 +1,226 @@
+package replication
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ftcp-project/ftcp/stack"
+	"github.com/ftcp-project/ftcp/stack/tcp"
+	"github.com/ftcp-project/ftcp/wire/replpb"
+)
+
+// activeLost decides what a standby does when its link has ended: it takes over, and returns true, or forgets
+// its replicas and starts over.
+func (g *Group) activeLost(f *follower, err error) bool {
+	// From here on nothing is confirmed any more: what the active node can have
+	// shown its peers is in our memory.
+	f.mu.Lock()
+	silent := f.stopped
+	f.stopped = true
+	bye := f.bye
+	f.mu.Unlock()
+
+	why := "its process has ended"
+	switch {
+	case g.ctx.Err() != nil || !f.inSync.Load():
+		why = ""
+	case bye:
+		why = "it has left"
+	case silent:
+		why = "it is silent"
+	case !closedByPeer(err):
+		why = "" // it lives, and wants no standby, or speaks nonsense
+	}
+	if why != "" && !bye && g.stack.Probe(probeWait) {
+		g.log.Warn("ftcp: the link to the active node is broken, but it answers for the service address")
+		why = ""
+	}
+	if why != "" && g.takeOver(f, why) {
+		return true
+	}
+	if g.ctx.Err() == nil {
+		g.log.Warn("ftcp: lost the active node", "err", err)
+	}
+	f.link.close()
+	g.follower.Store(nil)
+	g.stack.Deactivate(ErrUnprotected)
+	_, epoch, _ := g.state()
+	g.setRole(replpb.Role_ROLE_STARTING, epoch)
+	return false
+}
+
+// tsMargin is how far TCP timestamps jump at a takeover, in milliseconds. They have to go on above
+// any value that the old node can have sent; what we know of its clock is as old as the link's delay.
+const tsMargin = 2000
+
+// takeOver makes this node the active one.
+func (g *Group) takeOver(f *follower, why string) bool {
+	begin := time.Now()
+	g.mu.Lock()
+	if g.ctx.Err() != nil {
+		g.mu.Unlock()
+		return false
+	}
+	g.sureUntil.Store(alwaysSure)
+	epoch := g.epoch + 1
+	g.setRoleLocked(replpb.Role_ROLE_ACTIVE, epoch)
+	g.mu.Unlock()
+
+	f.mu.Lock()
+	clock := f.clock + uint32(time.Since(f.clockAt)/time.Millisecond)
+	replicas := make([]*replica, 0, len(f.byID))
+	for _, r := range f.byID {
+		replicas = append(replicas, r)
+	}
+	f.mu.Unlock()
+	shift := clock + tsMargin - g.stack.Timestamp()
+
+	// Those whose peers have spoken lately wait for an answer.
+	slices.SortFunc(replicas, func(a, b *replica) int { return b.recent.Compare(a.recent) })
+	g.follower.Store(nil)
+	g.stack.Activate()
+	kept, lost := 0, 0
+	for i, r := range replicas {
+		if !r.usable() {
+			lost++
+			r.conn.Do(func(core *tcp.Core) { core.End(ErrUnprotected) })
+			continue
+		}
+		kept++
+		recent := !g.cfg.NoWake && begin.Sub(r.recent) < wakeWithin
+		r.conn.TakeOver(shift, recent)
+		if i%takeOverBatch == takeOverBatch-1 {
+			// All of them at once would overflow the queues on the way.
+			time.Sleep(takeOverGap)
+		}
+	}
+	// Replicas of connections that the log never got to.
+	for _, c := range g.stack.Conns() {
+		c.Do(func(core *tcp.Core) {
+			if core.Replica() {
+				core.End(ErrUnprotected)
+			}
+		})
+	}
+	g.log.Warn("ftcp: took over", "because", why, "epoch", epoch, "connections", kept, "lost", lost, "took", time.Since(begin))
+	g.wg.Go(func() { g.tellTakeover(f, epoch) })
+	return true
+}
+
+const (
+	wakeWithin    = 5 * time.Second // peers that have been silent for longer are hardly waiting
+	takeOverBatch = 64
+	takeOverGap   = time.Millisecond
+)
+
+// usable says that the replica knows all that the peer can have seen.
+func (r *replica) usable() (ok bool) {
+	r.conn.View(func(core *tcp.Core) {
+		ok = r.gated && core.Verified() >= r.gateAt && !core.Ended()
+	})
+	return ok
+}
+
+// tellTakeover tells the old active node that its reign is over, should it still
+// live, and holds the link until it has closed it: a link that breaks without this message says
+// that the standby's process has ended.
+func (g *Group) tellTakeover(f *follower, epoch uint64) {
+	f.kick()
+	<-f.sendEnd
+	stop := make(chan struct{})
+	defer close(stop)
+	g.wg.Go(func() {
+		select {
+		case <-g.ctx.Done():
+		case <-stop:
+		}
+		f.link.close()
+	})
+	if err := f.link.send(&replpb.Frame{Epoch: epoch, Takeover: true}); err != nil {
+		return
+	}
+	f.link.drain()
+}
+
+// standbyLost decides what the active node does when the link to its standby has
+// ended: with the certainty that nobody else serves or will serve, it goes on alone.
+func (g *Group) standbyLost(s *session, err error) {
+	s.mu.Lock()
+	s.finished = true
+	inSync := s.toldSync
+	s.mu.Unlock()
+	s.kick()
+	s.link.close()
+	if errors.Is(err, errFenced) || g.session.Load() != s || g.ctx.Err() != nil {
+		return
+	}
+	g.log.Warn("ftcp: lost the standby", "standby", s.link.remoteAddr(), "err", err)
+	switch {
+	case !inSync, errors.Is(err, errGoodbye):
+		g.goAlone(s)
+		return
+	case closedByPeer(err):
+		// The standby's process has ended. Unless another kernel said so: then the
+		// standby may have taken over, and will answer.
+		if !g.stack.Probe(probeWait) {
+			g.goAlone(s)
+			return
+		}
+	}
+	g.inDoubt(s)
+}
+
+// inDoubt waits, with the marks where they are, until it is clear who serves.
+func (g *Group) inDoubt(s *session) {
+	g.log.Warn("ftcp: in doubt whether the standby has taken over")
+	// The time in which a standby that lives would have taken over and would answer.
+	wait := 2 * (g.silence() + probeWait)
+	begin := time.Now()
+	received := g.stack.Stats.Received.Load()
+	for g.ctx.Err() == nil && g.session.Load() == s {
+		if g.stack.Probe(g.cfg.Heartbeat) {
+			_, epoch, _ := g.state()
+			g.fence(epoch)
+			return
+		}
+		if time.Since(begin) > wait && g.stack.Stats.Received.Load() != received {
+			g.goAlone(s)
+			return
+		}
+	}
+}
+
+// goAlone lifts the marks of all connections: there is no standby.
+func (g *Group) goAlone(s *session) {
+	g.mu.Lock()
+	ok := g.role == replpb.Role_ROLE_ACTIVE && g.session.CompareAndSwap(s, nil)
+	if ok {
+		g.sureUntil.Store(alwaysSure)
+	}
+	g.mu.Unlock()
+	if !ok {
+		return
+	}
+	g.log.Info("ftcp: goes on alone")
+	if !g.stack.Active() && !g.closing.Load() {
+		g.stack.Activate() // a handover that nobody has taken
+	}
+	// Connections that begin from here on are not gated: see Opened.
+	for _, c := range g.stack.Conns() {
+		g.lift(c)
+	}
+}
+
+func (g *Group) lift(c *stack.Conn) {
+	c.Do(func(core *tcp.Core) {
+		if core.Ended() {
+			return
+		}
+		core.Ungate()
+		if p := core.Positions(); p.InStart > 1 {
+			core.Retain(tcp.Unlimited)
+		}
+		c.Protected.Store(false)
+	})
+}

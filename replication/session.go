@@ -21,6 +21,8 @@ type session struct {
 	heard atomic.Int64  // when the standby was heard last, on the group's clock
 	echo  atomic.Int64  // the latest of our clock values that the standby has heard
 
+	input []byte // of the frame that is being made; used by send only
+
 	mu       sync.Mutex
 	feeds    map[*stack.Conn]*feed
 	byID     map[uint64]*feed
@@ -84,7 +86,8 @@ func (g *Group) lead(l *link, theirs *replpb.Hello) {
 		g: g, link: l, name: theirs.Node,
 		wake:  make(chan struct{}, 1),
 		feeds: map[*stack.Conn]*feed{}, byID: map[uint64]*feed{},
-		done: make(chan struct{}),
+		done:  make(chan struct{}),
+		input: make([]byte, 0, maxInput),
 	}
 	s.heard.Store(g.clock())
 	g.mu.Lock()
@@ -244,8 +247,8 @@ func (s *session) fill(frame *replpb.Frame) (more bool) {
 	g := s.g
 	records := frame.Records[:0]
 	*frame = replpb.Frame{}
-	size := 0
-	for len(records) < maxRecords && size < maxInput {
+	s.input = s.input[:0]
+	for len(records) < maxRecords && len(s.input) < cap(s.input) {
 		s.mu.Lock()
 		if len(s.ready) == 0 {
 			s.mu.Unlock()
@@ -259,11 +262,8 @@ func (s *session) fill(frame *replpb.Frame) (more bool) {
 		f.conn.View(func(core *tcp.Core) { // the lock order is Conn, session
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			records = s.record(records, f, core, maxInput-size)
+			records = s.record(records, f, core)
 		})
-		if n := len(records); n > 0 && records[n-1].Delta != nil {
-			size += len(records[n-1].Delta.Input)
-		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -285,7 +285,7 @@ func (s *session) fill(frame *replpb.Frame) (more bool) {
 }
 
 // record appends the records that bring the standby up to date on one connection.
-func (s *session) record(records []*replpb.Record, f *feed, core *tcp.Core, room int) []*replpb.Record {
+func (s *session) record(records []*replpb.Record, f *feed, core *tcp.Core) []*replpb.Record {
 	if f.released || f.ended {
 		return records
 	}
@@ -317,9 +317,9 @@ func (s *session) record(records []*replpb.Record, f *feed, core *tcp.Core, room
 	}
 
 	d := &replpb.Delta{InputAt: f.sent.InEnd}
-	if n := int(min(p.InEnd-f.sent.InEnd, int64(max(room, 1<<10)))); n > 0 {
-		d.Input = make([]byte, n)
-		core.CopyInput(d.Input, f.sent.InEnd)
+	if n := int(min(p.InEnd-f.sent.InEnd, int64(cap(s.input)-len(s.input)))); n > 0 {
+		d.Input = s.input[len(s.input) : len(s.input)+n]
+		s.input = s.input[:len(s.input)+core.CopyInput(d.Input, f.sent.InEnd)]
 	}
 	end := d.InputAt + int64(len(d.Input))
 	complete := end == p.InEnd

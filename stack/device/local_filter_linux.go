@@ -29,21 +29,25 @@ func ranges(ports []uint16, limit int) []portRange {
 // maxRanges keeps the program below the kernel's limit of 4,096 instructions, with up to three a range.
 const maxRanges = 1000
 
+// netOffset makes an offset one from the start of the network header, whatever precedes it
+// on this interface (SKF_NET_OFF).
+const netOffset = 1<<32 - 0x100000
+
 // localRules4 select, of a socket's IPv4 packets to this machine, TCP to the ports and the
 // errors that TCP caused.
 func localRules4(ports []uint16) []rule {
 	if len(ports) == 0 {
 		return nil
 	}
-	headerLen := bpf.LoadMemShift{Off: 0} // into X
+	headerLen := bpf.LoadMemShift{Off: netOffset} // into X
 	return append([]rule{
 		drop(loadExtension(bpf.ExtType), notEqual(unix.PACKET_HOST)),
-		drop(load(6, 2), anyBit(0x3fff)), // a fragment, or the first of several
+		drop(load(netOffset+6, 2), anyBit(0x3fff)), // a fragment, or the first of several
 		// ICMP destination unreachable, quoting a TCP segment.
-		accept(load(9, 1), equal(unix.IPPROTO_ICMP), headerLen,
-			loadX(0, 1), equal(3), loadX(8+9, 1), equal(unix.IPPROTO_TCP)),
-		drop(load(9, 1), notEqual(unix.IPPROTO_TCP)),
-	}, portRules([]bpf.Instruction{headerLen, loadX(2, 2)}, ports)...)
+		accept(load(netOffset+9, 1), equal(unix.IPPROTO_ICMP), headerLen,
+			loadX(netOffset, 1), equal(3), loadX(netOffset+8+9, 1), equal(unix.IPPROTO_TCP)),
+		drop(load(netOffset+9, 1), notEqual(unix.IPPROTO_TCP)),
+	}, portRules([]bpf.Instruction{headerLen, loadX(netOffset+2, 2)}, ports)...)
 }
 
 // localRules6 are localRules4 for IPv6. Extension headers are out of their scope.
@@ -54,10 +58,10 @@ func localRules6(ports []uint16) []rule {
 	return append([]rule{
 		drop(loadExtension(bpf.ExtType), notEqual(unix.PACKET_HOST)),
 		// ICMPv6 destination unreachable (1) or packet too big (2), quoting a TCP segment.
-		accept(load(6, 1), equal(unix.IPPROTO_ICMPV6),
-			load(40, 1), atLeast(1), atMost(2), load(40+8+6, 1), equal(unix.IPPROTO_TCP)),
-		drop(load(6, 1), notEqual(unix.IPPROTO_TCP)),
-	}, portRules([]bpf.Instruction{load(40+2, 2)}, ports)...)
+		accept(load(netOffset+6, 1), equal(unix.IPPROTO_ICMPV6),
+			load(netOffset+40, 1), atLeast(1), atMost(2), load(netOffset+40+8+6, 1), equal(unix.IPPROTO_TCP)),
+		drop(load(netOffset+6, 1), notEqual(unix.IPPROTO_TCP)),
+	}, portRules([]bpf.Instruction{load(netOffset+40+2, 2)}, ports)...)
 }
 
 // portRules accept the ports, sorted. One load serves all rules, as a condition

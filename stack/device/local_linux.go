@@ -79,6 +79,7 @@ func OpenLocal() (_ *Local, err error) {
 	}
 	l.in4.init(l.sock4)
 	l.in6.init(l.sock6)
+	l.in4.links, l.in6.links = make([]linkHeader, batch), make([]linkHeader, batch)
 	l.in4.keep, l.in6.keep = l.wanted, l.wanted
 	l.out4.init(l.raw4, withIPv4Address)
 	l.out6.init(l.raw6, withIPv6Address)
@@ -89,12 +90,15 @@ func OpenLocal() (_ *Local, err error) {
 // openProtocol returns a socket that will receive the packets of one protocol on all
 // interfaces. As yet its filter drops them all.
 func openProtocol(protocol uint16) (int, error) {
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return -1, socketError(err)
 	}
 	if err = attach(fd, nil); err == nil {
 		err = setPacketOptions(fd)
+	}
+	if err == nil {
+		err = os.NewSyscallError("PACKET_AUXDATA", unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_AUXDATA, 1))
 	}
 	if err == nil {
 		err = os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(protocol)}))

@@ -189,7 +189,10 @@ func (p *Packet) Read(pkts []Inbound) (int, error) {
 		case err == unix.ENETDOWN:
 			p.setDown(true)
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			p.pollDown()
+			if p.removed() {
+				return 0, p.failed("read", unix.ENODEV)
+			}
+			p.lookAgain()
 		default:
 			return 0, p.failed("read", err)
 		}
@@ -212,8 +215,8 @@ func (p *Packet) Write(pkts []Outbound) error {
 }
 
 // The kernel reports once that an interface went down, to Read or to Write, and
-// does not report that it was removed after that. So while it is down, Read looks again
-// from time to time.
+// does not report that it was removed after that. So while it is down, Read looks from
+// time to time.
 const downInterval = 200 * time.Millisecond
 
 func (p *Packet) setDown(down bool) {
@@ -230,8 +233,8 @@ func (p *Packet) setDown(down bool) {
 	p.sock.file.SetReadDeadline(deadline)
 }
 
-// pollDown sets the next time to look.
-func (p *Packet) pollDown() {
+// lookAgain sets the next time to look, if there is reason to.
+func (p *Packet) lookAgain() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	deadline := time.Time{}
@@ -239,6 +242,16 @@ func (p *Packet) pollDown() {
 		deadline = time.Now().Add(downInterval)
 	}
 	p.sock.file.SetReadDeadline(deadline)
+}
+
+// removed reports whether the interface is gone, which takes it away from the socket.
+func (p *Packet) removed() (gone bool) {
+	p.sock.raw.Control(func(fd uintptr) {
+		sa, err := unix.Getsockname(int(fd))
+		link, ok := sa.(*unix.SockaddrLinklayer)
+		gone = err == nil && ok && link.Ifindex < 0
+	})
+	return gone
 }
 
 // Stats returns the device's counters.

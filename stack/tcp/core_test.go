@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 )
@@ -33,8 +34,14 @@ func (c *Core) check() error {
 		return fail("the FIN is last: fin %d", c.fin)
 	case c.out.end != c.dataEnd():
 		return fail("output ends at %d, buffer at %d", c.dataEnd(), c.out.end)
-	case c.in.end != c.inEnd() && c.rcvNxt > 0:
+	case c.in.end != c.inEnd():
 		return fail("input ends at %d, buffer at %d", c.inEnd(), c.in.end)
+	case c.rcvNxt-c.read > (math.MaxUint16+1)<<c.rcvShift+1:
+		return fail("%d bytes of input wait", c.rcvNxt-c.read)
+	case c.read < c.in.base:
+		return fail("input from read on is kept: base %d", c.in.base)
+	case c.early.memory > 2*c.cfg.ReceiveBuffer && c.early.memory > 2*math.MaxUint16<<c.rcvShift:
+		return fail("%d bytes of storage for what is out of order", c.early.memory)
 	case c.una < c.max && c.una > 0 && c.rtoAt.IsZero() && c.replica == nil && c.nxt > c.una:
 		return fail("something is in flight and no timer runs")
 	}

@@ -44,6 +44,10 @@ func (r *reassembly) insert(pos int64, data []byte, limit int) {
 		}
 		n = min(n, size)
 		block := NewBlock(size)
+		if r.memory+len(block.B) > limit && size > n {
+			block.Free()
+			block = NewBlock(n)
+		}
 		if r.memory+len(block.B) > limit {
 			block.Free()
 			return

@@ -117,7 +117,8 @@ func (c *Core) checkSequence(now time.Time, seg *Segment) bool {
 	case length == 0 && wnd == 0:
 		acceptable = pos == c.rcvNxt
 	case length == 0:
-		acceptable = c.rcvNxt <= pos && pos < c.edge
+		// A peer that has used up its window sends its ACKs from the edge.
+		acceptable = c.rcvNxt <= pos && (pos < c.edge || pos == c.edge && !rst)
 	case wnd > 0:
 		acceptable = pos < c.edge && pos+length > c.rcvNxt
 	}
@@ -380,6 +381,9 @@ const (
 
 // settle follows the consequences of a FIN, ours or the peer's, for the end of the connection.
 func (c *Core) settle(now time.Time) {
+	if c.finAcked() && !c.finReceived() {
+		c.closedFirst = true // whatever the order was in which a replica came to know
+	}
 	switch {
 	case c.closed || c.timeWait || !c.finAcked():
 	case c.finReceived() && c.closedFirst:

@@ -92,7 +92,8 @@ func (c *Core) Replay(now time.Time, u *Update) error {
 	if u.InAt != c.inEnd() || (c.finReceived() && len(u.Input) > 0) {
 		return ErrGap
 	}
-	if u.Una < c.replica.una || u.SndWnd < 0 || u.SndWnd > 1<<30 || u.Edge < 0 || u.Una < 0 {
+	end := c.rcvNxt + int64(len(u.Input))
+	if u.Una < c.replica.una || u.SndWnd < 0 || u.SndWnd > 1<<30 || u.Edge < 0 || u.Edge > end+1<<30 || u.Una < 0 {
 		return fmt.Errorf("tcp: impossible update: una %d, window %d, edge %d", u.Una, u.SndWnd, u.Edge)
 	}
 	c.rcvNxt += int64(len(u.Input))

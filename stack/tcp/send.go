@@ -40,7 +40,7 @@ func (c *Core) nextSegment(now time.Time) *Segment {
 		return c.segment(now, wire.ACK, c.una-1, 0)
 	}
 	if c.ackDue() {
-		return c.segment(now, wire.ACK, c.nxt, 0)
+		return c.segment(now, wire.ACK, c.behind(), 0)
 	}
 	return nil
 }
@@ -59,6 +59,15 @@ func (c *Core) ackDue() bool {
 		return c.ackPos() > c.acked || c.ackPos() == c.rcvNxt
 	}
 	return false
+}
+
+// behind is where a segment without data stands: behind all that was ever sent, for the peer
+// drops what is before its RCV.NXT, with the acknowledgement in it; but not beyond the peer's window.
+func (c *Core) behind() int64 {
+	if c.una == 0 {
+		return c.max
+	}
+	return max(c.una, min(c.max, c.sndEdge))
 }
 
 // segment makes a segment of n bytes of output from pos on. Every segment that a peer sees

@@ -156,7 +156,7 @@ func (c *Core) abort(now time.Time, err error) {
 	}
 	if c.rcvNxt > 0 && !c.timeWait {
 		c.reset, c.resetAck = true, true
-		c.resetSeq = c.sndSeq(max(c.una, min(c.max, c.sndEdge)))
+		c.resetSeq = c.sndSeq(c.behind())
 	}
 	c.finish(err)
 }

@@ -1,0 +1,258 @@
+package tcp
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/ftcp-project/ftcp/wire"
+)
+
+// snapshot is that of an ordinary connection.
+var snapshot = Snapshot{
+	ISS: 1<<32 - 50, IRS: 1<<32 - 20, PeerMSS: 1000, MSS: 1460, ReceiveBuffer: 65535,
+	SACK: true,
+}
+
+var epoch = time.Unix(1<<30, 0)
+
+func restore(t *testing.T) *Core {
+	t.Helper()
+	c, err := Restore(Config{SendBuffer: 1 << 20, Epoch: epoch}, snapshot, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// digest is what an active node that has produced output before pos says of it.
+func digest(stream func(int64) byte, pos int64) uint32 {
+	c := Accept(Config{SendBuffer: 1 << 20, Digest: true}, epoch, &wire.TCP{})
+	c.Append(stretch(stream, 1, int(pos-1)))
+	return c.Positions().OutCRC
+}
+
+func TestRestoreImpossible(t *testing.T) {
+	for name, change := range map[string]func(*Snapshot){
+		"send shift":           func(s *Snapshot) { s.Scale, s.SndShift = true, 15 },
+		"receive shift":        func(s *Snapshot) { s.Scale, s.RcvShift = true, 15 },
+		"shift, but no scale":  func(s *Snapshot) { s.SndShift = 1 },
+		"shift, but no scale ": func(s *Snapshot) { s.RcvShift = 1 },
+		"no MSS":               func(s *Snapshot) { s.MSS = 0 },
+		"MSS":                  func(s *Snapshot) { s.MSS = 65536 },
+		"peer's MSS":           func(s *Snapshot) { s.PeerMSS = -1 },
+		"large peer's MSS":     func(s *Snapshot) { s.PeerMSS = 65536 },
+		"no buffer":            func(s *Snapshot) { s.ReceiveBuffer = 0 },
+		"buffer":               func(s *Snapshot) { s.ReceiveBuffer = 1<<30 + 1 },
+	} {
+		s := snapshot
+		change(&s)
+		if _, err := Restore(Config{}, s, epoch); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestSnapshot asserts that a replica of a replica is one of the connection.
+func TestSnapshot(t *testing.T) {
+	s := Snapshot{
+		ISS: 7, IRS: 8, PeerMSS: 900, MSS: 800, ReceiveBuffer: 1 << 20,
+		Scale: true, SndShift: 3, RcvShift: 5, SACK: true, TS: true, TSOffset: 9,
+	}
+	c, err := Restore(Config{}, s, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Snapshot(); got != s {
+		t.Errorf("%+v\nwant %+v", got, s)
+	}
+}
+
+func TestReplayErrors(t *testing.T) {
+	input := stretch(theirs, 1, 100)
+	for name, test := range map[string]struct {
+		before []Update
+		u      Update
+		want   error // nil: any
+	}{
+		"gap":            {nil, Update{InAt: 2, Input: input}, ErrGap},
+		"overlap":        {[]Update{{InAt: 1, Input: input}}, Update{InAt: 1, Input: input}, ErrGap},
+		"after the FIN":  {[]Update{{InAt: 1, InFIN: true}}, Update{InAt: 1, Input: input}, ErrGap},
+		"una goes back":  {[]Update{{InAt: 1, Una: 5}}, Update{InAt: 1, Una: 4}, nil},
+		"negative":       {nil, Update{InAt: 1, Una: -1}, nil},
+		"window":         {nil, Update{InAt: 1, SndWnd: 1<<30 + 1}, nil},
+		"closed window":  {nil, Update{InAt: 1, SndWnd: -1}, nil},
+		"edge":           {nil, Update{InAt: 1, Edge: -1}, nil},
+		"edge far right": {nil, Update{InAt: 1, Input: input, Edge: 102 + 1<<30}, nil},
+	} {
+		c := restore(t)
+		for i := range test.before {
+			if err := c.Replay(epoch, &test.before[i]); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		err := c.Replay(epoch, &test.u)
+		if err == nil || test.want != nil && !errors.Is(err, test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := c.check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestVerify(t *testing.T) {
+	for name, test := range map[string]struct {
+		write int64 // the replica's output ends here
+		close bool
+		pos   int64
+		crc   uint32
+		fin   bool
+		done  bool
+		err   error
+	}{
+		"nothing":            {write: 1, pos: 1, done: true},
+		"the same":           {write: 101, pos: 101, crc: digest(ours, 101), done: true},
+		"more":               {write: 201, pos: 101, crc: digest(ours, 101), done: true},
+		"less":               {write: 100, pos: 101, crc: digest(ours, 101)},
+		"another":            {write: 101, pos: 101, crc: digest(theirs, 101), err: ErrDiverged},
+		"with a FIN":         {write: 101, close: true, pos: 102, crc: digest(ours, 101), fin: true, done: true},
+		"FIN not yet":        {write: 101, pos: 102, crc: digest(ours, 101), fin: true},
+		"FIN here only":      {write: 101, close: true, pos: 151, crc: digest(ours, 151), err: ErrDiverged},
+		"FIN here earlier":   {write: 101, close: true, pos: 152, crc: digest(ours, 151), fin: true, err: ErrDiverged},
+		"FIN there earlier":  {write: 201, pos: 102, crc: digest(ours, 101), fin: true, err: ErrDiverged},
+		"only a FIN":         {write: 1, close: true, pos: 2, fin: true, done: true},
+		"no FIN there yet":   {write: 101, close: true, pos: 101, crc: digest(ours, 101), done: true},
+		"another with a FIN": {write: 101, close: true, pos: 102, crc: digest(theirs, 101), fin: true, err: ErrDiverged},
+	} {
+		c := restore(t)
+		c.Append(stretch(ours, 1, int(test.write-1)))
+		if test.close {
+			c.CloseWrite(epoch)
+		}
+		done, err := c.Verify(epoch, test.pos, test.crc, test.fin)
+		if done != test.done || err != test.err {
+			t.Errorf("%s: %v, %v", name, done, err)
+		}
+		if err := c.check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		want := int64(1)
+		if done {
+			want = test.pos
+		}
+		if c.Verified() != want {
+			t.Errorf("%s: verified %d", name, c.Verified())
+		}
+	}
+}
+
+// TestVerifyInSteps asserts that the digest goes on where it was, and that an
+// earlier position is no question any more.
+func TestVerifyInSteps(t *testing.T) {
+	c := restore(t)
+	for pos := int64(1); pos < 1000; pos += 37 {
+		c.Append(stretch(ours, pos, 37))
+		if err := c.Replay(epoch, &Update{InAt: 1, Una: pos, SndWnd: 1000}); err != nil {
+			t.Fatal(err)
+		}
+		if done, err := c.Verify(epoch, pos+20, digest(ours, pos+20), false); !done || err != nil {
+			t.Fatal(pos, done, err)
+		}
+		if done, err := c.Verify(epoch, pos, 12345, false); !done || err != nil {
+			t.Fatal(pos, done, err)
+		}
+		if err := c.check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestVerifyAfterTheEnd asserts that a connection that has ended has nothing to compare.
+func TestVerifyAfterTheEnd(t *testing.T) {
+	for name, end := range map[string]func(c *Core){
+		"ended": func(c *Core) { c.End(nil) },
+		"all acknowledged": func(c *Core) {
+			if err := c.Replay(epoch, &Update{InAt: 1, InFIN: true}); err != nil {
+				t.Fatal(err)
+			}
+			c.CloseWrite(epoch)
+			if err := c.Replay(epoch, &Update{InAt: 1, InFIN: true, Una: 102}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		c := restore(t)
+		c.Append(stretch(ours, 1, 100))
+		end(c)
+		if !c.Ended() {
+			t.Fatalf("%s: %v", name, c.State())
+		}
+		if done, err := c.Verify(epoch, 102, digest(ours, 101), true); !done || err != nil {
+			t.Errorf("%s: %v, %v", name, done, err)
+		}
+	}
+}
+
+// TestTakeOverBehind takes over with a user that has produced less than the peer has
+// acknowledged. The peer's ACK is not believed until the output is there, and nothing breaks.
+func TestTakeOverBehind(t *testing.T) {
+	now := epoch
+	c := restore(t)
+	c.Append(stretch(ours, 1, 50))
+	if err := c.Replay(now, &Update{InAt: 1, Una: 101, Edge: 1000, SndWnd: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	c.TakeOver(now, 0)
+	var sent []string
+	send := func() {
+		t.Helper()
+		sent = nil
+		c.Send(now, func(s *Segment) { sent = append(sent, formatSegment(c, s)) })
+		if err := c.check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send()
+	if len(sent) != 1 || sent[0] != ". 51:51(0) ack 1 win 65535" {
+		t.Fatalf("%q", sent)
+	}
+	ack := &Segment{}
+	ack.Flags, ack.Seq, ack.Ack, ack.Window = wire.ACK, c.rcvSeq(1), c.sndSeq(101), 1000
+	c.Recv(now, ack)
+	send()
+	if len(sent) != 1 || c.Positions().Una != 51 {
+		t.Fatalf("%q, una %d", sent, c.Positions().Una)
+	}
+	c.Append(stretch(ours, 51, 100))
+	send()
+	if len(sent) != 1 || sent[0] != "P. 51:151(100) ack 1 win 65535" {
+		t.Fatalf("%q", sent)
+	}
+	c.Recv(now, ack)
+	if c.Positions().Una != 101 {
+		t.Fatalf("una %d", c.Positions().Una)
+	}
+}
+
+// TestReplicaUser reads and closes on a replica as a user does.
+func TestReplicaUser(t *testing.T) {
+	c := restore(t)
+	if err := c.Replay(epoch, &Update{InAt: 1, Input: stretch(theirs, 1, 100), Edge: 65536}); err != nil {
+		t.Fatal(err)
+	}
+	if err := compare(c.Peek(nil, 40), theirs, 1); err != nil {
+		t.Fatal(err)
+	}
+	c.Consume(40)
+	c.CloseRead()
+	if !c.EOF() {
+		t.Error("no end after CloseRead")
+	}
+	if err := c.Replay(epoch, &Update{InAt: 101, Input: stretch(theirs, 101, 100), Edge: 65536}); err != nil {
+		t.Fatal(err)
+	}
+	if c.Readable() != 0 || c.Retained() != 0 {
+		t.Errorf("readable %d, retained %d", c.Readable(), c.Retained())
+	}
+}

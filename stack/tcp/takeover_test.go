@@ -1,0 +1,167 @@
+package tcp
+
+import (
+	"testing"
+	"time"
+)
+
+// standby is the replica of a server, and what it has been told.
+type standby struct {
+	host
+	offered Positions // of the last offer; its output is to be verified
+}
+
+// echo is a user that writes a byte for every byte it reads, and closes at the end. It is
+// a function of its input, so that it can be mirrored.
+func echo(t *testing.T, budget func() int) func(*host) {
+	return func(h *host) {
+		c := h.core
+		if !c.Writable() {
+			return
+		}
+		n := min(c.Room(), budget())
+		n = h.consume(t, n)
+		c.Append(stretch(ours, c.dataEnd(), n))
+		if c.EOF() && c.Readable() == 0 && c.Err() == nil {
+			h.eof = true
+			c.Close(time.Time{})
+		}
+	}
+}
+
+// replicate does one of the steps by which the standby learns of what happens and the marks
+// are raised, at most n bytes a time.
+func (w *world) replicate(s *standby, active *Core, step, n int) {
+	if active == nil || active.Ended() {
+		return
+	}
+	if s.core == nil {
+		active.Gate()
+		active.Retain(1)
+		var err error
+		if s.core, err = Restore(s.cfg, active.Snapshot(), w.now); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	switch step % 4 {
+	case 0: // offer
+		p := active.Positions()
+		u := Update{InAt: s.core.Positions().InEnd, Una: p.Una, Edge: p.Edge, SndWnd: p.SndWnd, TSRecent: p.TSRecent}
+		u.Input = make([]byte, min(int64(n), p.InEnd-u.InAt))
+		if got := active.CopyInput(u.Input, u.InAt); got != len(u.Input) {
+			w.t.Fatalf("%d of %d bytes at %d", got, len(u.Input), u.InAt)
+		}
+		u.InFIN = p.InFIN && u.InAt+int64(len(u.Input)) == p.InEnd
+		if err := s.core.Replay(w.now, &u); err != nil {
+			w.t.Fatal(err)
+		}
+		active.Retain(s.core.Positions().InEnd)
+		s.offered = p
+	case 1: // the standby's user
+		w.serve(&s.host)
+	case 2: // compare
+		if _, err := s.core.Verify(w.now, s.offered.OutEnd, s.offered.OutCRC, s.offered.OutFIN); err != nil {
+			w.t.Fatal(err)
+		}
+	case 3: // confirm
+		p := s.core.Positions()
+		active.RaiseAckable(p.Received)
+		active.RaiseSendable(s.core.Verified())
+		active.RaisePeerRead(p.Read)
+	}
+}
+
+// FuzzReplica kills a replicated server at some moment. The client's stream is intact.
+func FuzzReplica(f *testing.F) {
+	f.Add([]byte{})
+	for i := range 32 {
+		seed := make([]byte, 400)
+		for j := range seed {
+			seed[j] = ours(int64(i<<16 + j))
+		}
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 2048 {
+			return
+		}
+		w := newWorld(t, (*choices)(&data))
+		killAt := w.c.byte() + w.c.byte()*w.c.byte()%2048
+		outage := time.Duration(w.c.byte()) * 10 * time.Millisecond
+		shift := of(w.c, uint32(60_000), 1<<20)
+		zombie := w.c.byte()%2 == 0
+
+		w.client, w.server = fuzzHost(w, "client"), &host{name: "active", cfg: fuzzConfig(w.c, w.now)}
+		budget := func() int { return of(w.c, 1<<20, 1, 10, 1000) }
+		w.server.user = echo(t, budget)
+		w.client.total = min(w.client.total, int64(50*w.server.cfg.ReceiveBuffer))
+		w.client.core = Connect(w.client.cfg, w.now)
+		w.client.core.SetNoDelay(w.c.byte()&1 == 0)
+		s := &standby{host: host{name: "standby", cfg: w.server.cfg, user: echo(t, budget)}}
+		s.offered.OutEnd = 1
+		w.serve(w.client)
+
+		active := w.server
+		hosts := []*host{w.client, w.server}
+		for i := range 100_000 {
+			if i == killAt {
+				hosts = w.kill(s, outage, shift, zombie, hosts)
+			}
+			w.event(hosts...)
+			if w.server == active && active.core != nil {
+				for step := range 4 {
+					if b := w.c.byte(); b == 0 {
+						w.replicate(s, active.core, step, 1<<20)
+					} else {
+						w.replicate(s, active.core, b, b)
+					}
+				}
+				w.serve(active)
+			}
+			total := w.client.total
+			if w.client.outcome(total) == "" && w.server.outcome(total) == "" {
+				return
+			}
+			if w.client.core.Err() != nil && w.client.outcome(total) != "" {
+				t.Fatal(w.client.outcome(total), "\n", w.server.outcome(total))
+			}
+		}
+		t.Fatalf("no end:\n%s\n%s", w.client.outcome(w.client.total), w.server.outcome(w.client.total))
+	})
+}
+
+// kill makes the standby the server, after an outage. A zombie goes on sending what it
+// may, hearing nothing. It returns the hosts to which something happens from now on.
+func (w *world) kill(s *standby, outage time.Duration, shift uint32, zombie bool, hosts []*host) []*host {
+	old := w.server
+	w.server = nil
+	for end := w.now.Add(outage); w.now.Before(end); {
+		w.drop(nil)
+		w.event(hosts[:1]...)
+	}
+	w.drop(nil)
+	w.drop(old)
+	s.oracle = old.oracle
+	w.server = &s.host
+	if s.core != nil {
+		s.core.TakeOver(w.now, shift)
+	}
+	s.name = "survivor"
+	hosts = []*host{w.client, w.server}
+	if zombie && old.core != nil && s.core != nil {
+		old.user = func(*host) {}
+		hosts = append(hosts, old)
+	}
+	return hosts
+}
+
+// drop takes the packets to a host off the link.
+func (w *world) drop(to *host) {
+	var keep []packet
+	for _, p := range w.packets {
+		if p.to != to {
+			keep = append(keep, p)
+		}
+	}
+	w.packets = keep
+}

@@ -8,9 +8,11 @@ type Congestion interface {
 	// Window is the congestion window: the most that may be in flight.
 	Window() int
 
-	// OnAck says that acked bytes were newly acknowledged outside of recovery,
-	// while flight were in flight before.
-	OnAck(now time.Time, acked, flight int)
+	// Ssthresh is the slow start threshold: where the window goes in fast recovery.
+	Ssthresh() int
+
+	// OnAck says that the peer has got more, outside of fast recovery.
+	OnAck(a *Ack)
 
 	// OnLoss says that a loss was found, with flight bytes in flight, and fast
 	// recovery begins (RFC 5681 section 3.2).
@@ -19,12 +21,25 @@ type Congestion interface {
 	// OnRecovered says that fast recovery is over.
 	OnRecovered(now time.Time)
 
+	// Undo says that what the last OnLoss or OnTimeout told was no loss (RFC 4015).
+	Undo()
+
 	// OnTimeout says that the retransmission timer expired. first is set for the first
 	// expiry in a row.
 	OnTimeout(now time.Time, flight int, first bool)
 
 	// SetMSS says that the maximum segment size has changed.
 	SetMSS(mss int)
+}
+
+// Ack is what a controller learns from an acknowledgement.
+type Ack struct {
+	Now      time.Time
+	Acked    int           // bytes that the peer has got, by its word, since the last one
+	RTT      time.Duration // of the segment that this one acknowledges; zero: not known
+	SRTT     time.Duration // smoothed
+	Una, Nxt int64         // positions: what is acknowledged now, and what has been sent
+	Limited  bool          // the congestion window was what kept more from being sent
 }
 
 // initialWindow is RFC 6928's.
@@ -37,6 +52,8 @@ type reno struct {
 	cwnd     int
 	ssthresh int
 	counted  int // bytes acknowledged towards the next increase in congestion avoidance
+
+	undoCwnd, undoSsthresh int // before the last reduction; zero: nothing to undo
 }
 
 // NewReno returns a Reno controller.
@@ -46,35 +63,48 @@ func NewReno(mss int) Congestion {
 
 func (r *reno) Window() int { return r.cwnd }
 
-func (r *reno) OnAck(now time.Time, acked, flight int) {
-	if flight+r.mss < r.cwnd {
-		return // the window was not the limit: RFC 7661
+func (r *reno) Ssthresh() int { return r.ssthresh }
+
+func (r *reno) OnAck(a *Ack) {
+	if !a.Limited {
+		return // RFC 7661
 	}
 	if r.cwnd < r.ssthresh {
-		r.cwnd += min(acked, r.ssthresh-r.cwnd)
+		r.cwnd += min(a.Acked, r.ssthresh-r.cwnd)
 		return
 	}
-	r.counted += acked
+	r.counted += a.Acked
 	for r.counted >= r.cwnd {
 		r.counted -= r.cwnd
 		r.cwnd += r.mss
 	}
 }
 
-func (r *reno) OnLoss(now time.Time, flight int) {
-	r.ssthresh = max(flight/2, 2*r.mss)
-	r.cwnd = r.ssthresh
+func (r *reno) reduce(flight int) {
+	r.undoCwnd, r.undoSsthresh = r.cwnd, r.ssthresh
+	r.ssthresh = max(flight/2, 2*r.mss) // RFC 5681 equation (4)
 	r.counted = 0
+}
+
+func (r *reno) OnLoss(now time.Time, flight int) {
+	r.reduce(flight)
+	r.cwnd = r.ssthresh
 }
 
 func (r *reno) OnRecovered(now time.Time) { r.cwnd = r.ssthresh }
 
 func (r *reno) OnTimeout(now time.Time, flight int, first bool) {
 	if first {
-		r.ssthresh = max(flight/2, 2*r.mss) // RFC 5681 equation (4)
+		r.reduce(flight)
 	}
 	r.cwnd = r.mss
-	r.counted = 0
+}
+
+func (r *reno) Undo() {
+	if r.undoCwnd > 0 {
+		r.cwnd = max(r.cwnd, r.undoCwnd)
+		r.ssthresh = r.undoSsthresh
+	}
 }
 
 func (r *reno) SetMSS(mss int) {

@@ -31,7 +31,7 @@ type Config struct {
 	Epoch         time.Time // where the timestamp clock starts (RFC 7323)
 	TSOffset      uint32    // added to the timestamp clock
 
-	// Congestion makes the congestion controller. Nil is NewReno.
+	// Congestion makes the congestion controller. Nil is NewCubic.
 	Congestion func(mss int) Congestion
 
 	// Digest keeps a running CRC-32C of the output.
@@ -83,6 +83,7 @@ type Core struct {
 	in       buffer
 	replica  *replica // not nil: another node is the active one
 	early    reassembly
+	again    [2]int64 // what arrived a second time, to be reported (RFC 2883); empty: nothing
 	irs      uint32
 	rcvShift uint8 // Rcv.Wind.Shift
 	rcvMSS   int   // largest segment seen from the peer, payload
@@ -99,15 +100,22 @@ type Core struct {
 	tsRecentAt time.Time // when it was set; PAWS does not trust one that is 24 days old
 	spoke      time.Time // since when it is this node that sends; no echo is older
 
-	// Loss and congestion.
+	// Loss and congestion: recovery.go.
 	rtt        rttEstimator
 	cc         Congestion
+	ack        Ack // what cc.OnAck is given; kept so that none is allocated
+	board      scoreboard
+	rack       rack
+	prr        prr
 	dupAcks    int
-	recovering bool  // in fast recovery, until una reaches recover
-	recover    int64 // RFC 6582
-	rexmit     bool  // send the segment at una again
-	inflate    int   // bytes added to the window by duplicate ACKs
-	retries    int   // timer expiries in a row without progress
+	recovering bool      // in fast recovery, until una reaches recover
+	recover    int64     // what was sent when the last loss was found; a loss before it is part of that one
+	rexmitTS   uint32    // timestamp of the first retransmission of this episode,
+	rexmitSeen bool      // if there was one
+	resent     int       // bytes that were sent again in this episode,
+	inVain     int       // and those of them that have not been reported as duplicates
+	tail       tailProbe // RFC 8985 section 7
+	retries    int       // timer expiries in a row without progress
 
 	// Acknowledgements that are owed.
 	ackNow    bool // at once
@@ -242,7 +250,7 @@ func (c *Core) setSMSS() {
 	c.smss = max(mss-c.optionLen(), minMSS)
 	if c.cc == nil {
 		if c.cfg.Congestion == nil {
-			c.cfg.Congestion = NewReno
+			c.cfg.Congestion = NewCubic
 		}
 		c.cc = c.cfg.Congestion(c.smss)
 	} else {

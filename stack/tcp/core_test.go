@@ -42,8 +42,32 @@ func (c *Core) check() error {
 		return fail("input from read on is kept: base %d", c.in.base)
 	case c.early.memory > 2*c.cfg.ReceiveBuffer && c.early.memory > 2*math.MaxUint16<<c.rcvShift:
 		return fail("%d bytes of storage for what is out of order", c.early.memory)
-	case c.una < c.max && c.una > 0 && c.rtoAt.IsZero() && c.replica == nil && c.nxt > c.una:
+	case c.una > 0 && c.board.inFlight() > 0 && c.rtoAt.IsZero() && c.replica == nil:
 		return fail("something is in flight and no timer runs")
+	}
+	return c.checkBoard()
+}
+
+// checkBoard asserts that the scoreboard covers what was sent, and that its sums are right.
+func (c *Core) checkBoard() error {
+	if c.replica != nil {
+		return nil
+	}
+	pos, sacked, lost := c.una, 0, 0
+	for _, r := range c.board.ranges {
+		if r.start != pos || r.end <= r.start || r.sacked && r.lost {
+			return fmt.Errorf("scoreboard at %d: %+v", pos, r)
+		}
+		if r.sacked {
+			sacked += r.len()
+		}
+		if r.lost {
+			lost += r.len()
+		}
+		pos = r.end
+	}
+	if pos != c.max || sacked != c.board.sacked || lost != c.board.lost {
+		return fmt.Errorf("scoreboard ends at %d of %d, sacked %d lost %d: %+v", pos, c.max, sacked, lost, c.board)
 	}
 	return nil
 }

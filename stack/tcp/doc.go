@@ -36,5 +36,7 @@
 //   - A segment without a timestamp on a connection that uses them is dropped (RFC 7323 section 3.2).
 //   - Urgent data is read in line (RFC 6093).
 //   - The receive window does not tune itself; it is a parameter.
-//   - Loss recovery is NewReno (RFC 6582). SACK is sent, but not yet used when received.
+//   - Losses are found by time (RACK-TLP, RFC 8985) with peers that send SACK, by duplicate ACKs (RFC 5681, RFC 6582)
+//     with others. Recovery is PRR's (RFC 9937), a needless one is undone by timestamps (RFC 3522, RFC 4015).
+//   - CUBIC (RFC 9438) with HyStart++ (RFC 9406) is the default, Reno stands beside it.
 package tcp

@@ -60,6 +60,15 @@ func (r *reassembly) insert(pos int64, data []byte, limit int) {
 	}
 }
 
+// covers says that [left, right) is here already.
+func (r *reassembly) covers(left, right int64) (covered bool) {
+	r.each(func(l, rt int64) bool {
+		covered = l <= left && right <= rt
+		return !covered && l < right
+	})
+	return covered
+}
+
 // next removes and returns the chunk that continues the stream at pos, without
 // the bytes before pos. Its block belongs to the caller.
 func (r *reassembly) next(pos int64) (chunk, bool) {

@@ -68,7 +68,7 @@ func (c *Core) recvSynSent(now time.Time, seg *Segment) {
 		c.nxt = 0
 		return
 	}
-	c.newACK(now, seg, ack)
+	c.acknowledge(now, seg, ack, false)
 	c.sndEdge = ack + c.sndWnd
 	c.ackForce = true
 	if len(seg.Payload) > 0 || seg.Flags&wire.FIN != 0 {
@@ -138,6 +138,7 @@ func (c *Core) checkSequence(now time.Time, seg *Segment) bool {
 		}
 		if !rst {
 			c.answerOld(now, length)
+			c.duplicated(pos, min(pos+int64(len(seg.Payload)), c.rcvNxt))
 		}
 		return false
 	}
@@ -198,11 +199,9 @@ func (c *Core) recvACK(now time.Time, seg *Segment) bool {
 	if seg.Flags&wire.SYN == 0 {
 		wnd <<= c.sndShift // RFC 7323 section 2.2
 	}
-	switch {
-	case ack > c.una:
-		c.newACK(now, seg, ack)
-	case ack == c.una && c.una < c.max && len(seg.Payload) == 0 && seg.Flags&wire.FIN == 0 && wnd == c.sndWnd:
-		c.recvDupACK(now)
+	if ack >= c.una {
+		dup := ack == c.una && c.una < c.max && len(seg.Payload) == 0 && seg.Flags&wire.FIN == 0 && wnd == c.sndWnd
+		c.acknowledge(now, seg, ack, dup)
 	}
 	if c.closed {
 		return false
@@ -222,27 +221,6 @@ func (c *Core) recvACK(now time.Time, seg *Segment) bool {
 	return true
 }
 
-// newACK moves SND.UNA to ack.
-func (c *Core) newACK(now time.Time, seg *Segment, ack int64) {
-	flight := int(c.max - c.una)
-	acked := int(ack - c.una)
-	if c.una == 0 && c.retries > 0 {
-		// RFC 5681 section 3.1 and RFC 6298 (5.7): after a lost SYN, a window of one segment and a longer timeout.
-		c.cc.OnTimeout(now, 0, false)
-		c.rtt.initial, c.rtt.backoff = initialRTOAfterLoss, 0
-	}
-	c.sampleRTT(now, seg, ack)
-	c.advance(ack)
-	c.retries = 0
-	c.recoverACK(now, acked, flight)
-	if c.una < c.max {
-		c.rtoAt = now.Add(c.rtt.rto()) // RFC 6298 (5.3)
-	} else {
-		c.rtoAt = time.Time{} // (5.2)
-	}
-	c.settle(now)
-}
-
 // advance takes note that everything before una has been acknowledged.
 func (c *Core) advance(una int64) {
 	c.una = una
@@ -250,21 +228,6 @@ func (c *Core) advance(una int64) {
 	c.max = max(c.max, una)
 	if end := c.dataEnd(); una > c.out.base {
 		c.out.release(min(una, end))
-	}
-}
-
-// sampleRTT measures the round trip by the segment that is being timed, or by
-// the echoed timestamp (RFC 7323 section 4.1).
-func (c *Core) sampleRTT(now time.Time, seg *Segment, ack int64) {
-	switch r := &c.rtt; {
-	case r.timing && ack >= r.pos:
-		r.timing = false
-		r.sample(now.Sub(r.at))
-	case (!r.timing || r.backoff > 0) && c.ts && seg.Options.HasTimestamps && seg.Options.TSEcr != 0:
-		d := time.Duration(int32(c.timestamp(now)-seg.Options.TSEcr)) * time.Millisecond
-		if d >= 0 && d <= now.Sub(c.spoke) { // else another node sent it, or nobody
-			r.sample(d)
-		}
 	}
 }
 
@@ -303,13 +266,18 @@ func (c *Core) recvData(now time.Time, seg *Segment) {
 
 	switch {
 	case pos > c.rcvNxt:
-		if len(data) > 0 {
+		if len(data) > 0 && c.early.covers(pos, end) {
+			c.duplicated(pos, end)
+		} else if len(data) > 0 {
 			c.early.insert(pos, data, 2*c.cfg.ReceiveBuffer)
 		}
 		if len(seg.Payload) > 0 || seg.Flags&wire.FIN != 0 {
 			c.dupAck = true
 		}
 	case end > c.rcvNxt:
+		if pos < c.rcvNxt {
+			c.duplicated(pos, c.rcvNxt)
+		}
 		c.takeInput(seg, data[c.rcvNxt-pos:])
 		if len(c.early.chunks) > 0 {
 			c.takeEarly()
@@ -406,6 +374,7 @@ func (c *Core) finish(err error) {
 	c.out.free()
 	c.early.free()
 	c.rtoAt, c.probeAt, c.delackAt, c.lingerAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	c.board, c.rack.at, c.tail = scoreboard{}, time.Time{}, tailProbe{}
 	c.keep.at = time.Time{}
 }
 

@@ -178,7 +178,13 @@ func (c *Core) TakeOver(now time.Time, tsShift uint32) {
 	c.replica = nil
 	c.spoke = now
 	c.cfg.TSOffset += tsShift
-	c.nxt, c.max = c.una, max(1, c.appended)
+	c.max = max(1, c.appended)
+	c.nxt = c.max
+	if c.una == 0 {
+		c.nxt = 0 // our SYN goes out again
+	}
+	c.board.restart(c.una, c.max)
+	c.recover = c.max
 	c.acked = c.rcvNxt
 	c.wl1, c.wl2 = 0, 0
 	c.sndEdge = c.una + c.sndWnd
@@ -216,7 +222,7 @@ func (c *Core) PathMTU(seq uint32, mss int) bool {
 	}
 	c.cfg.SendMSS = mss
 	c.setSMSS()
-	c.nxt = c.una
-	c.rtt.timing = false
+	c.board.loseAll()
+	c.recover = c.max // a loss, but not one of congestion
 	return true
 }

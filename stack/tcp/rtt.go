@@ -17,12 +17,6 @@ type rttEstimator struct {
 	srtt, rttvar time.Duration // SRTT and RTTVAR; srtt is zero before the first sample
 	initial      time.Duration // the timeout before the first sample; zero: initialRTO
 	backoff      uint          // times that the timeout has been doubled (5.5) since the last sample
-
-	// The one segment that is being timed, when timestamps cannot do it
-	// precisely enough. Karn's algorithm: never one that was retransmitted.
-	timing bool
-	pos    int64 // the ACK that covers it ends the measurement
-	at     time.Time
 }
 
 func (r *rttEstimator) sample(rtt time.Duration) {

@@ -131,19 +131,41 @@ func (c *Core) options(now time.Time, seg *Segment) {
 			o.TSEcr = c.tsRecent
 		}
 	}
-	// With an acknowledgement that the mark holds back, what lies between it and RCV.NXT would look lost.
-	held := c.ackPos() < c.rcvNxt
-	if c.sack && !held && seg.Len == 0 && seg.Flags&(wire.SYN|wire.FIN|wire.RST) == 0 && len(c.early.chunks) > 0 {
-		blocks := o.SACK[:]
-		if c.ts {
-			blocks = blocks[:3] // what fits behind timestamps
-		}
-		var ranges [4][2]int64
-		n := c.early.ranges(ranges[:len(blocks)])
-		for i, r := range ranges[:n] {
-			blocks[i] = wire.SACKBlock{Left: c.rcvSeq(r[0]), Right: c.rcvSeq(r[1])}
-		}
-		o.NumSACK = uint8(n)
+	if c.sack && seg.Len == 0 && seg.Flags&(wire.SYN|wire.FIN|wire.RST) == 0 {
+		c.reportSACK(o)
+	}
+}
+
+// reportSACK reports what is here and not acknowledged: first what arrived twice (RFC 2883 section 4), then
+// what is out of order (RFC 2018 section 4).
+func (c *Core) reportSACK(o *wire.Options) {
+	if c.ackPos() < c.rcvNxt {
+		return // what lies between the mark and RCV.NXT would look lost
+	}
+	n, most := 0, len(o.SACK)
+	if c.ts {
+		most = 3 // what fits behind timestamps
+	}
+	report := func(left, right int64) {
+		o.SACK[n] = wire.SACKBlock{Left: c.rcvSeq(left), Right: c.rcvSeq(right)}
+		n++
+	}
+	if c.again[0] < c.again[1] {
+		report(c.again[0], c.again[1])
+		c.again = [2]int64{}
+	}
+	var ranges [4][2]int64
+	for _, r := range ranges[:c.early.ranges(ranges[:most-n])] {
+		report(r[0], r[1])
+	}
+	o.NumSACK = uint8(n)
+}
+
+// duplicated takes note of data that has arrived a second time.
+func (c *Core) duplicated(left, right int64) {
+	if c.sack && left < right {
+		c.again = [2]int64{left, right}
+		c.dupAck = true
 	}
 }
 
@@ -161,11 +183,11 @@ func (c *Core) synSegment(now time.Time) *Segment {
 		return nil
 	}
 	if c.max == 0 {
-		c.rtt.timing, c.rtt.pos, c.rtt.at = true, 1, now
+		c.board.push(0, 1, now)
 	} else {
-		c.rtt.timing = false
+		c.board.resend(0, 1, now)
 	}
-	c.nxt, c.max = 1, max(c.max, 1)
+	c.nxt, c.max = max(c.max, 1), max(c.max, 1)
 	if c.rtoAt.IsZero() {
 		c.rtoAt = now.Add(c.rtt.rto())
 	}
@@ -203,14 +225,23 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 		flags |= wire.FIN
 		next++
 	}
-	if pos < c.max {
-		c.rtt.timing = c.rtt.timing && c.rtt.pos <= pos // Karn
-	} else if !c.rtt.timing {
-		c.rtt.timing, c.rtt.pos, c.rtt.at = true, next, now
+	c.prr.out += int(next - pos)
+	if pos < c.nxt {
+		c.board.resend(pos, next, now)
+		c.resent += int(next - pos)
+		c.inVain += int(next - pos)
+		if !c.rexmitSeen {
+			c.rexmitSeen, c.rexmitTS = true, c.timestamp(now)
+		}
+	} else {
+		c.board.push(pos, next, now)
+		c.nxt, c.max = next, max(c.max, next)
+		if c.tail.force {
+			c.tail.end = c.max
+		}
 	}
-	c.rexmit, c.override = false, false
-	c.nxt = max(c.nxt, next)
-	c.max = max(c.max, c.nxt)
+	c.override, c.tail.force = false, false
+	c.tail.arm(c, now)
 	c.probeAt = time.Time{}
 	if c.rtoAt.IsZero() {
 		c.rtoAt = now.Add(c.rtt.rto()) // RFC 6298 (5.1)
@@ -218,29 +249,27 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 	return c.segment(now, flags, pos, n)
 }
 
-// nextData says what output may be sent next: n bytes at pos, then the FIN.
+// nextData says what output may be sent next: n bytes at pos, then the FIN. What is
+// lost goes first.
 func (c *Core) nextData() (pos int64, n int, fin bool) {
-	pos = c.nxt
-	cwnd := c.una + int64(c.cc.Window()+c.inflate)
-	limit := c.gso()
-	if c.rexmit {
-		pos, limit = c.una, c.smss
-		cwnd = max(cwnd, pos+int64(limit))
+	room := c.cwnd() - c.board.inFlight()
+	if c.tail.force {
+		room = max(room, c.smss)
 	}
+	if lost, length := c.board.firstLost(c.gso()); length > 0 {
+		return c.nextLost(lost, length, room)
+	}
+	pos = c.nxt
 	end := min(c.appended, c.sendable)
 	data := min(c.dataEnd(), end)
-	n = int(min(data, c.sndEdge, cwnd) - pos)
-	if n > limit {
-		n = limit
-	}
-	n = max(n, 0)
+	n = max(0, min(int(min(data, c.sndEdge)-pos), room, c.gso()))
 
 	if pos+int64(n) == c.fin && c.fin < min(end, c.sndEdge) {
 		return pos, n, true
 	}
 	if pos+int64(n) == data {
-		// All that there is. Nagle (RFC 9293 section 3.7.4) waits with what is small and new.
-		if n < c.smss && !c.noDelay && c.una < c.nxt && c.fin < 0 && data > c.max {
+		// All that there is. Nagle (RFC 9293 section 3.7.4) waits with what is small.
+		if n < c.smss && !c.noDelay && c.una < c.nxt && c.fin < 0 {
 			return pos, 0, false
 		}
 		return pos, n, false
@@ -249,11 +278,29 @@ func (c *Core) nextData() (pos int64, n int, fin bool) {
 		return pos, n - n%c.smss, false
 	}
 	// A window leaves room for less than a segment. Silly window avoidance,
-	// RFC 9293 section 3.8.6.2.1: only if it is half the peer's largest, has been waited for, or was sent before.
-	if n > 0 && pos+int64(n) == c.sndEdge && (int64(n) >= c.sndMax/2 || c.override || pos < c.max) {
+	// RFC 9293 section 3.8.6.2.1: only if it is half the peer's largest, or has been waited for.
+	if n > 0 && pos+int64(n) == c.sndEdge && (int64(n) >= c.sndMax/2 || c.override) {
 		return pos, n, false
 	}
 	return pos, 0, false
+}
+
+// nextLost is nextData for positions that have been sent before, the FIN perhaps among them.
+func (c *Core) nextLost(pos int64, length, room int) (int64, int, bool) {
+	if length > c.smss {
+		length -= length % c.smss
+	}
+	if room < length {
+		if room < min(length, c.smss) && c.board.inFlight() > 0 {
+			return pos, 0, false
+		}
+		length = min(length, max(room-room%c.smss, c.smss))
+	}
+	length = min(length, int(max(0, c.sndEdge-pos)))
+	if c.fin >= 0 && pos+int64(length) > c.fin {
+		return pos, int(c.fin - pos), true
+	}
+	return pos, length, false
 }
 
 // gso is the most payload that is emitted as one segment: whole segments only.

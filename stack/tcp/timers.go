@@ -22,9 +22,14 @@ func (c *Core) expire(now time.Time) {
 		c.delackAt = time.Time{}
 		c.ackNow = true
 	}
+	if due(c.rack.at) {
+		c.reorderTimeout(now)
+	}
 	if due(c.rtoAt) {
 		c.rtoAt = time.Time{}
 		c.retransmitTimeout(now)
+	} else if due(c.tail.at) {
+		c.tail.expire(c, now)
 	}
 	if due(c.probeAt) {
 		c.probeAt = time.Time{}
@@ -63,13 +68,13 @@ func (c *Core) retransmitTimeout(now time.Time) {
 // armProbe starts the timer for zero-window probes if there is something to
 // send, nothing in flight whose acknowledgement would tell of the window, and the window in the way.
 func (c *Core) armProbe(now time.Time) {
-	if c.una == 0 || c.closed || !c.rtoAt.IsZero() || min(c.appended, c.sendable) <= c.nxt {
+	if c.una == 0 || c.closed || !c.rtoAt.IsZero() || !c.probeAt.IsZero() {
 		return
 	}
-	if c.probeAt.IsZero() && c.sndEdge-c.nxt < int64(c.smss) {
-		if _, n, fin := c.nextData(); n > 0 || fin {
-			return
-		}
+	if c.board.lost == 0 && min(c.appended, c.sendable) <= c.nxt {
+		return
+	}
+	if pos, n, fin := c.nextData(); n == 0 && !fin && c.sndEdge-pos < int64(c.smss) {
 		c.probeAt = now.Add(c.rtt.rto())
 	}
 }
@@ -93,7 +98,7 @@ func (c *Core) probeTimeout() {
 // deadline is the earliest timer.
 func (c *Core) deadline() time.Time {
 	next := c.rtoAt
-	for _, t := range [...]time.Time{c.probeAt, c.delackAt, c.lingerAt, c.keep.at} {
+	for _, t := range [...]time.Time{c.probeAt, c.delackAt, c.lingerAt, c.keep.at, c.rack.at, c.tail.at} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

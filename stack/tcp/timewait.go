@@ -19,4 +19,4 @@ func (c *Core) Reusable(now time.Time, seg *wire.TCP) bool {
 }
 
 // Urgent says that Send has an ACK to send that should not wait for further segments.
-func (c *Core) Urgent() bool { return c.ackForce || c.dupAck || c.reset || c.rexmit }
+func (c *Core) Urgent() bool { return c.ackForce || c.dupAck || c.reset || c.board.lost > 0 }

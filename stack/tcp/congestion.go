@@ -28,6 +28,10 @@ type Congestion interface {
 	// expiry in a row.
 	OnTimeout(now time.Time, flight int, first bool)
 
+	// OnIdle says that nothing was sent for longer than a retransmission timeout: what the
+	// window was is no longer known to be right (RFC 5681 section 4.1).
+	OnIdle(now time.Time)
+
 	// SetMSS says that the maximum segment size has changed.
 	SetMSS(mss int)
 }
@@ -106,6 +110,8 @@ func (r *reno) Undo() {
 		r.ssthresh = r.undoSsthresh
 	}
 }
+
+func (r *reno) OnIdle(now time.Time) { r.cwnd = min(r.cwnd, initialWindow(r.mss)) }
 
 func (r *reno) SetMSS(mss int) {
 	r.mss = mss

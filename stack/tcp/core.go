@@ -98,6 +98,7 @@ type Core struct {
 	// Timestamps: RFC 7323.
 	tsRecent   uint32    // TS.Recent
 	tsRecentAt time.Time // when it was set; PAWS does not trust one that is 24 days old
+	sentAt     time.Time // when output was sent last; zero: never, or its absence has been dealt with
 	spoke      time.Time // since when it is this node that sends; no echo is older
 
 	// Loss and congestion: recovery.go.

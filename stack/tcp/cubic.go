@@ -44,7 +44,7 @@ func (c *cubic) OnAck(a *Ack) {
 		if c.slow.done() {
 			c.ssthresh = c.cwnd
 		}
-		c.cwnd = min(c.cwnd, max(c.ssthresh, 0))
+		c.cwnd = min(c.cwnd, c.ssthresh)
 		return
 	}
 	if !a.Limited {
@@ -121,6 +121,11 @@ func (c *cubic) Undo() {
 		*c = *c.undo
 		c.cwnd, c.mss = cwnd, mss
 	}
+}
+
+func (c *cubic) OnIdle(now time.Time) {
+	c.cwnd = min(c.cwnd, float64(initialWindow(c.mss)))
+	c.epoch = time.Time{}
 }
 
 func (c *cubic) SetMSS(mss int) {

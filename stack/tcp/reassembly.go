@@ -5,14 +5,17 @@ package tcp
 type reassembly struct {
 	chunks []chunk // sorted by position, disjoint; touching ones are not merged
 	memory int     // bytes of storage that the chunks hold
-	latest int64   // position in the chunk that arrived last; RFC 2018 section 4 reports it first
+
+	// recent are positions of what arrived last, the latest first: the order in which
+	// RFC 2018 section 4 reports.
+	recent [8]int64
 }
 
 // insert keeps the part of data that is not there yet; limit bounds the storage
 // of all that is kept. Data that does not fit is dropped: its sender has to keep it until it is
 // acknowledged.
 func (r *reassembly) insert(pos int64, data []byte, limit int) {
-	r.latest = pos
+	r.note(pos)
 	i := 0
 	for ; len(data) > 0; i++ {
 		// Skip what is before pos, and cut off what is there already.
@@ -88,27 +91,46 @@ func (r *reassembly) next(pos int64) (chunk, bool) {
 	return chunk{}, false
 }
 
-// ranges stores up to len(dst) contiguous ranges in dst, that of the latest
-// arrival first, then upwards, and returns how many (RFC 2018 section 4).
+// note puts pos in front of recent, in the place of what is in the same range.
+func (r *reassembly) note(pos int64) {
+	i := 0
+	for i < len(r.recent)-1 && r.recent[i] != pos {
+		i++
+	}
+	copy(r.recent[1:i+1], r.recent[:i])
+	r.recent[0] = pos
+}
+
+// ranges stores up to len(dst) contiguous ranges in dst, those of the latest arrivals
+// first, then any others upwards, and returns how many.
 func (r *reassembly) ranges(dst [][2]int64) int {
 	n := 0
+	add := func(left, right int64) {
+		for _, d := range dst[:n] {
+			if d[0] == left {
+				return
+			}
+		}
+		dst[n] = [2]int64{left, right}
+		n++
+	}
+	for _, pos := range r.recent {
+		if n == len(dst) || pos == 0 {
+			break
+		}
+		r.each(func(left, right int64) bool {
+			if left <= pos && pos < right {
+				add(left, right)
+				return false
+			}
+			return left <= pos
+		})
+	}
 	r.each(func(left, right int64) bool {
-		if left <= r.latest && r.latest < right {
-			dst[0] = [2]int64{left, right}
-			n = 1
-			return false
+		if n < len(dst) {
+			add(left, right)
 		}
-		return true
-	})
-	r.each(func(left, right int64) bool {
-		if n == len(dst) {
-			return false
-		}
-		if n == 0 || left != dst[0][0] {
-			dst[n] = [2]int64{left, right}
-			n++
-		}
-		return true
+		return n < len(dst)
 	})
 	return n
 }

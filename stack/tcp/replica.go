@@ -147,10 +147,7 @@ func (c *Core) Verify(now time.Time, pos int64, crc uint32, fin bool) (done bool
 		return false, ErrDiverged
 	}
 	if data > r.verified {
-		parts := c.out.slices(c.tx.Parts[:0], r.verified, data)
-		for _, part := range parts {
-			r.crc = crc32.Update(r.crc, castagnoli, part)
-		}
+		r.crc = c.crc(r.crc, r.verified, data)
 	}
 	if r.crc != crc {
 		return false, ErrDiverged
@@ -159,6 +156,14 @@ func (c *Core) Verify(now time.Time, pos int64, crc uint32, fin bool) (done bool
 	c.replicaAdvance()
 	c.settle(now)
 	return true, nil
+}
+
+// crc continues a CRC-32C of the output by [from, to).
+func (c *Core) crc(sum uint32, from, to int64) uint32 {
+	for _, part := range c.out.slices(c.tx.Parts[:0], from, to) {
+		sum = crc32.Update(sum, castagnoli, part)
+	}
+	return sum
 }
 
 // Verified is the position up to which the output is the active node's.
@@ -175,6 +180,9 @@ func (c *Core) Verified() int64 {
 // produced. tsShift is added to the timestamp clock, so that it continues above any
 // value that the active node can have sent (RFC 7323 section 5).
 func (c *Core) TakeOver(now time.Time, tsShift uint32) {
+	if !c.closed {
+		c.digest = c.crc(c.replica.crc, min(c.replica.verified, c.dataEnd()), c.dataEnd())
+	}
 	c.replica = nil
 	c.spoke = now
 	c.cfg.TSOffset += tsShift
@@ -188,6 +196,9 @@ func (c *Core) TakeOver(now time.Time, tsShift uint32) {
 	c.acked = c.rcvNxt
 	c.wl1, c.wl2 = 0, 0
 	c.sndEdge = c.una + c.sndWnd
+	// How far the window was open is known with a delay, but not more than this: what both
+	// readers had read, and the buffer, rounded up.
+	c.edge = max(c.edge, c.read+int64(c.cfg.ReceiveBuffer)+1<<c.rcvShift-1)
 	c.ackForce = true
 	if c.closed || c.timeWait {
 		return

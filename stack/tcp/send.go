@@ -212,10 +212,15 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 	if c.una == 0 {
 		return nil
 	}
+	if c.una == c.max && !c.sentAt.IsZero() && now.Sub(c.sentAt) > c.rtt.rto() {
+		c.sentAt = time.Time{}
+		c.cc.OnIdle(now)
+	}
 	pos, n, fin := c.nextData()
 	if n == 0 && !fin {
 		return nil
 	}
+	c.sentAt = now
 	flags := wire.ACK
 	next := pos + int64(n)
 	if next == c.dataEnd() && n > 0 {

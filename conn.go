@@ -6,11 +6,11 @@ import (
 	"io"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/ftcp-project/ftcp/replication"
 	"github.com/ftcp-project/ftcp/stack"
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
@@ -91,13 +91,13 @@ func (c *Conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.c.LocalAd
 func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.c.RemoteAddr()) }
 
 // SetDeadline implements net.Conn.
-func (c *Conn) SetDeadline(t time.Time) error { return c.error("set", c.c.SetDeadline(t)) }
+func (c *Conn) SetDeadline(t time.Time) error { return c.setError(c.c.SetDeadline(t)) }
 
 // SetReadDeadline implements net.Conn.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.error("set", c.c.SetReadDeadline(t)) }
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.setError(c.c.SetReadDeadline(t)) }
 
 // SetWriteDeadline implements net.Conn.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.error("set", c.c.SetWriteDeadline(t)) }
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setError(c.c.SetWriteDeadline(t)) }
 
 // SetLinger says what Close does with data that has not been delivered: 0 discards it and resets the
 // connection; any other value delivers it in the background, which is the default.
@@ -107,10 +107,10 @@ func (c *Conn) SetLinger(sec int) error { return c.error("set", c.c.SetLinger(se
 func (c *Conn) SetNoDelay(noDelay bool) error { return c.error("set", c.c.SetNoDelay(noDelay)) }
 
 // SetReadBuffer sets the size of the receive buffer, in bytes.
-func (c *Conn) SetReadBuffer(bytes int) error { return c.error("set", c.c.SetReadBuffer(bytes)) }
+func (c *Conn) SetReadBuffer(bytes int) error { return c.setError(c.c.SetReadBuffer(bytes)) }
 
 // SetWriteBuffer sets the size of the send buffer, in bytes.
-func (c *Conn) SetWriteBuffer(bytes int) error { return c.error("set", c.c.SetWriteBuffer(bytes)) }
+func (c *Conn) SetWriteBuffer(bytes int) error { return c.setError(c.c.SetWriteBuffer(bytes)) }
 
 // SetKeepAlive turns probes of a silent peer on or off. They are on by default.
 func (c *Conn) SetKeepAlive(on bool) error {
@@ -151,6 +151,15 @@ func (c *Conn) error(op string, err error) error {
 	return &net.OpError{Op: op, Net: c.network, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: sysError(op, err)}
 }
 
+// setError is the form that package net gives to errors of deadlines and buffers: with the one
+// address that they concern.
+func (c *Conn) setError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: "set", Net: c.network, Addr: c.LocalAddr(), Err: sysError("set", err)}
+}
+
 func listenError(network string, addr net.Addr, err error) error {
 	return &net.OpError{Op: "listen", Net: network, Addr: addr, Err: sysError("bind", err)}
 }
@@ -162,23 +171,22 @@ func dialError(network string, source, addr net.Addr, err error) error {
 // sysError turns the stack's errors into those of the system call that a user
 // of package net would see fail.
 func sysError(call string, err error) error {
-	var errno syscall.Errno
 	switch {
 	case errors.Is(err, tcp.ErrReset):
-		errno = syscall.ECONNRESET
+		err = errno.ConnReset
 	case errors.Is(err, tcp.ErrRefused):
-		errno = syscall.ECONNREFUSED
+		err = errno.ConnRefused
 	case errors.Is(err, tcp.ErrTimeout):
-		errno = syscall.ETIMEDOUT
+		err = errno.TimedOut
 	case errors.Is(err, tcp.ErrAborted):
-		errno = syscall.ECONNABORTED
+		err = errno.ConnAborted
 	case errors.Is(err, stack.ErrPipe):
-		errno = syscall.EPIPE
+		err = errno.Pipe
 	case errors.Is(err, replication.ErrFenced), errors.Is(err, replication.ErrUnprotected), errors.Is(err, tcp.ErrDiverged):
-		return fmt.Errorf("%w (%w)", os.NewSyscallError(call, syscall.ECONNABORTED), err)
-	case errors.As(err, &errno):
+		return fmt.Errorf("%w (%w)", os.NewSyscallError(call, errno.ConnAborted), err)
+	case err == errno.AddrInUse, err == errno.AddrNotAvail, err == errno.HostUnreachable, err == errno.NetUnreachable:
 	default:
 		return err
 	}
-	return os.NewSyscallError(call, errno)
+	return os.NewSyscallError(call, err)
 }

@@ -56,10 +56,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ftcp-project/ftcp/replication"
 	"github.com/ftcp-project/ftcp/stack"
 	"github.com/ftcp-project/ftcp/stack/device"
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 	"github.com/ftcp-project/ftcp/wire"
 )
@@ -157,8 +159,15 @@ type Node struct {
 	local  *device.Local
 	links  map[netip.Addr]*stack.Link // by service address; the zero Addr is the local device's
 	first  *stack.Link                // of the first Listen
-	ports  map[uint16]func()          // releases a port that is reserved in the kernel
+	ports  map[uint16]*port           // that are reserved in the kernel
 	closed bool
+	failed error // why the node closed itself
+}
+
+// port is a port of the kernel's addresses, reserved for one or more of them.
+type port struct {
+	addrs   map[netip.Addr]func() // release
+	dialing int                   // the stack is about to use it
 }
 
 // Listen listens on a TCP address, as net.Listen does, with a node that is
@@ -215,20 +224,30 @@ func (n *Node) grouped() bool { return len(n.Peers) > 0 || n.Bind != "" }
 // init checks the fields and makes the stack; mu is held.
 func (n *Node) init() error {
 	switch {
+	case n.failed != nil:
+		return n.failed
 	case n.closed:
 		return net.ErrClosed
 	case n.stack != nil:
 		return nil
+	case !utf8.ValidString(n.Group) || len(n.Group) > maxGroup:
+		return fmt.Errorf("ftcp: Node.Group must be text of at most %d bytes", maxGroup)
 	case n.Mode != Mirror:
 		return fmt.Errorf("ftcp: Node.Mode %d does not exist", n.Mode)
 	case n.Heartbeat < 0 || n.Misses < 0 || n.MaxLag < 0:
 		return errors.New("ftcp: Node.Heartbeat, Misses and MaxLag must not be negative")
+	case n.Heartbeat > maxHeartbeat || n.Misses > maxMisses:
+		return fmt.Errorf("ftcp: Node.Heartbeat must be at most %v, and Misses %d", maxHeartbeat, maxMisses)
 	case n.ReceiveBuffer < 0 || n.ReceiveBuffer > 1<<30 || n.SendBuffer < 0 || n.SendBuffer > 1<<30:
 		return errors.New("ftcp: Node.ReceiveBuffer and SendBuffer must be from 0 to 1 GiB")
 	case n.Backlog < 0:
 		return errors.New("ftcp: Node.Backlog must not be negative")
 	case n.History > 1<<30:
 		return errors.New("ftcp: Node.History must be at most 1 GiB")
+	case n.LocalAddr.IsValid() && (n.LocalAddr.IsUnspecified() || !unicast(n.LocalAddr)):
+		return fmt.Errorf("ftcp: Node.LocalAddr is %s, which is no station's address", n.LocalAddr)
+	case n.Congestion != nil && n.Congestion(1000) == nil:
+		return errors.New("ftcp: Node.Congestion returns nil")
 	case !n.grouped() && len(n.Secret) > 0:
 		return errors.New("ftcp: a Node with a Secret needs Peers or Bind")
 	}
@@ -246,7 +265,10 @@ func (n *Node) init() error {
 	}
 	peers := make([]string, len(n.Peers))
 	for i, p := range n.Peers {
-		if peers[i], err = withPort(p); err != nil {
+		if peers[i], err = withPort(p); err == nil && strings.HasPrefix(peers[i], ":") {
+			err = &net.AddrError{Err: "missing host in address", Addr: p}
+		}
+		if err != nil {
 			return fmt.Errorf("ftcp: Node.Peers: %w", err)
 		}
 	}
@@ -265,6 +287,13 @@ func (n *Node) init() error {
 	return nil
 }
 
+// Limits beyond which a value can only be a mistake.
+const (
+	maxGroup     = 255
+	maxHeartbeat = time.Minute
+	maxMisses    = 1000
+)
+
 // withPort adds DefaultPort to an address that has no port.
 func withPort(address string) (string, error) {
 	if address == "" {
@@ -276,8 +305,17 @@ func withPort(address string) (string, error) {
 	if !strings.Contains(address, ":") {
 		return net.JoinHostPort(address, DefaultPort), nil
 	}
-	if _, _, err := net.SplitHostPort(address); err != nil {
+	_, service, err := net.SplitHostPort(address)
+	if err != nil {
 		return "", err
+	}
+	if service == "" {
+		return address + DefaultPort, nil
+	}
+	if p, err := net.LookupPort("tcp", service); err != nil {
+		return "", err
+	} else if p == 0 {
+		return "", &net.AddrError{Err: "no port that others could know in address", Addr: address}
 	}
 	return address, nil
 }
@@ -286,10 +324,13 @@ func withPort(address string) (string, error) {
 // the node's role is clear: it serves, or is a standby, whose listener yields
 // the replicas of the active node's connections. It may take seconds if a peer does not answer.
 //
-// The address must be a literal IP or a name that resolves to one. A node of a group
+// As with net.Listen, a host that is empty or unspecified means all of the machine's addresses, and of
+// those that a name resolves to, one is used. A node of a group
 // needs an IP that no kernel owns, in the network of an interface, and a port. Errors are *net.OpError.
+//
+// A node that could not join its group is closed; every further call returns the same error.
 func (n *Node) Listen(network, address string) (net.Listener, error) {
-	addr, err := resolve(network, address)
+	addr, err := listenAddr(network, address)
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}
@@ -299,7 +340,7 @@ func (n *Node) Listen(network, address string) (net.Listener, error) {
 	if err == nil && n.group != nil && !n.group.Started() {
 		// The listener is there before the node serves: nobody shall be refused.
 		if err = n.group.Start(context.Background()); err != nil {
-			n.Close() // it would not find its role later either
+			n.fail(err) // it would not find its role later either
 		}
 	}
 	if err != nil {
@@ -314,15 +355,17 @@ func (n *Node) listen(addr netip.AddrPort) (*stack.Listener, error) {
 	if err := n.init(); err != nil {
 		return nil, err
 	}
-	if n.grouped() {
-		switch {
-		case addr.Port() == 0:
-			return nil, errors.New("ftcp: a node of a group has to listen on a port that all nodes know, not 0")
-		case addr.Addr().IsUnspecified():
-			return nil, errors.New("ftcp: a node of a group has to listen on a service address, not on all addresses")
-		}
+	switch {
+	case !unicast(addr.Addr()):
+		return nil, errno.AddrNotAvail
+	case n.grouped() && addr.Port() == 0:
+		return nil, errors.New("ftcp: a node of a group has to listen on a port that all nodes know, not 0")
+	case n.grouped() && addr.Addr().IsUnspecified():
+		return nil, errors.New("ftcp: a node of a group has to listen on a service address, not on all addresses")
+	case n.Device != nil && addr.Addr().IsUnspecified():
+		return nil, errors.New("ftcp: a node with a Device has to listen on the one address that it carries, not on all addresses")
 	}
-	link, err := n.link(addr.Addr())
+	link, err := n.link(addr.Addr(), probeFirst)
 	if err != nil {
 		return nil, err
 	}
@@ -334,6 +377,7 @@ func (n *Node) listen(addr netip.AddrPort) (*stack.Listener, error) {
 			return nil, err
 		}
 	}
+	addr = netip.AddrPortFrom(addr.Addr().WithZone(""), addr.Port()) // packets have none
 	var l *stack.Listener
 	if addr.Port() != 0 {
 		l, err = n.stack.Listen(addr)
@@ -347,16 +391,23 @@ func (n *Node) listen(addr netip.AddrPort) (*stack.Listener, error) {
 	return l, err
 }
 
+// probeFirst is for how long a node that stands alone asks whether an address is free before it serves
+// there. A group asks by itself.
+const probeFirst = 100 * time.Millisecond
+
 // link returns the link for a local address, which it makes if there is none yet.
-func (n *Node) link(addr netip.Addr) (*stack.Link, error) {
+func (n *Node) link(addr netip.Addr, probe time.Duration) (*stack.Link, error) {
 	if l := n.links[addr]; l != nil {
 		return l, nil
+	}
+	if n.grouped() {
+		probe = 0
 	}
 	if n.Device != nil {
 		if len(n.links) > 0 {
 			return nil, fmt.Errorf("ftcp: Node.Device carries one address, and that is %s", n.first.Addr())
 		}
-		return n.addLink(addr, n.Device, stack.LinkConfig{Addr: addr, MAC: n.mac(addr)})
+		return n.addLink(addr, n.Device, stack.LinkConfig{Addr: addr.WithZone(""), MAC: n.mac(addr), Probe: probe})
 	}
 	owned := addr.IsUnspecified() || addr.IsLoopback()
 	if !owned {
@@ -382,7 +433,7 @@ func (n *Node) link(addr netip.Addr) (*stack.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.addLink(addr, dev, stack.LinkConfig{Addr: addr, MAC: n.mac(addr), Prefix: prefix.Masked()})
+	return n.addLink(addr, dev, stack.LinkConfig{Addr: addr.WithZone(""), MAC: n.mac(addr), Prefix: prefix.Masked(), Probe: probe})
 }
 
 // localLink is the link for addresses that the kernel owns.
@@ -421,67 +472,123 @@ func (n *Node) mac(addr netip.Addr) wire.MAC {
 
 // reserve takes a port away from the kernel and from other programs.
 func (n *Node) reserve(addr netip.AddrPort) (netip.AddrPort, error) {
-	if addr.Port() != 0 && n.ports[addr.Port()] != nil {
+	if addr.Port() != 0 && n.reserved(addr) {
 		return addr, nil // connections of an earlier listener still hold it
 	}
-	port, release, err := n.local.Reserve(addr)
+	number, release, err := n.local.Reserve(addr)
+	for _, e := range []error{errno.AddrInUse, errno.AddrNotAvail} {
+		if errors.Is(err, e) {
+			err = e
+		}
+	}
 	if err != nil {
 		return addr, err
 	}
 	if n.ports == nil {
-		n.ports = map[uint16]func(){}
+		n.ports = map[uint16]*port{}
 	}
-	n.ports[port] = release
-	return netip.AddrPortFrom(addr.Addr(), port), nil
+	if n.ports[number] == nil {
+		n.ports[number] = &port{addrs: map[netip.Addr]func(){}}
+	}
+	n.ports[number].addrs[addr.Addr()] = release
+	return netip.AddrPortFrom(addr.Addr(), number), nil
+}
+
+// reserved says whether a port of an address is reserved, perhaps as one of all addresses.
+func (n *Node) reserved(addr netip.AddrPort) bool {
+	p := n.ports[addr.Port()]
+	if p == nil {
+		return false
+	}
+	return p.addrs[addr.Addr()] != nil || p.addrs[netip.IPv6Unspecified()] != nil ||
+		addr.Addr().Is4() && p.addrs[netip.IPv4Unspecified()] != nil
 }
 
 // portFree gives a port back that nobody uses any more.
-func (n *Node) portFree(port uint16) {
+func (n *Node) portFree(number uint16) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if release := n.ports[port]; release != nil && !n.stack.PortUsed(port) {
-		delete(n.ports, port)
-		release()
+	if p := n.ports[number]; p != nil && p.dialing == 0 && !n.stack.PortUsed(number) {
+		n.releasePort(number)
 	}
 }
 
-// DialContext connects to a TCP address, as net.Dialer.DialContext does. The connection is not
+func (n *Node) releasePort(number uint16) {
+	for _, release := range n.ports[number].addrs {
+		release()
+	}
+	delete(n.ports, number)
+}
+
+// dialed ends what dialFrom has begun.
+func (n *Node) dialed(local netip.AddrPort) {
+	n.mu.Lock()
+	if p := n.ports[local.Port()]; p != nil && p.dialing > 0 {
+		p.dialing--
+	}
+	n.mu.Unlock()
+	n.portFree(local.Port())
+}
+
+// DialContext connects to a TCP address, as net.Dialer.DialContext does. Of the addresses that a
+// name resolves to it tries one after the other. The connection is not
 // protected. Errors are *net.OpError.
 func (n *Node) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	remote, err := resolve(network, address)
+	if address == "" {
+		return nil, dialError(network, nil, nil, errors.New("missing address"))
+	}
+	addrs, err := resolve(ctx, network, address)
 	if err != nil {
 		return nil, dialError(network, nil, nil, err)
 	}
-	if remote.Addr().IsUnspecified() {
-		// As in package net: the local system.
-		ip := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-		if remote.Addr().Is6() {
-			ip = netip.IPv6Loopback()
+	var first error
+	for _, remote := range addrs {
+		if remote.Addr().IsUnspecified() {
+			// As in package net: the local system.
+			ip := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+			if network == "tcp6" {
+				ip = netip.IPv6Loopback()
+			}
+			remote = netip.AddrPortFrom(ip, remote.Port())
 		}
-		remote = netip.AddrPortFrom(ip, remote.Port())
-	}
-	link, local, err := n.dialFrom(remote)
-	if err != nil {
-		return nil, dialError(network, nil, net.TCPAddrFromAddrPort(remote), err)
-	}
-	c, err := n.stack.Dial(ctx, link, local, remote)
-	if err != nil {
-		if local.Port() != 0 {
-			n.portFree(local.Port())
+		c, err := n.dial(ctx, remote)
+		if err == nil {
+			return newConn(c, network), nil
 		}
-		return nil, dialError(network, net.TCPAddrFromAddrPort(local), net.TCPAddrFromAddrPort(remote), err)
+		if first == nil {
+			var source net.Addr
+			if n.LocalAddr.IsValid() {
+				source = net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.LocalAddr, 0))
+			}
+			first = dialError(network, source, net.TCPAddrFromAddrPort(remote), err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	return newConn(c, network), nil
+	return nil, first
 }
 
-// dialFrom chooses the link and the local address of a connection to remote.
+func (n *Node) dial(ctx context.Context, remote netip.AddrPort) (*stack.Conn, error) {
+	link, local, err := n.dialFrom(remote)
+	if err != nil {
+		return nil, err
+	}
+	if local.Port() != 0 {
+		defer n.dialed(local)
+	}
+	return n.stack.Dial(ctx, link, local, remote)
+}
+
+// dialFrom chooses the link and the local address of a connection to remote. If the
+// address has a port, that is reserved until dialed.
 func (n *Node) dialFrom(remote netip.AddrPort) (link *stack.Link, local netip.AddrPort, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err := n.init(); err != nil {
 		return nil, local, err
 	}
-	ip := n.LocalAddr
+	ip := n.LocalAddr.Unmap()
 	if !ip.IsValid() && (n.Device != nil || n.grouped()) {
 		if n.first == nil {
 			return nil, local, errors.New("ftcp: Dial needs Node.LocalAddr, or a Listen before it")
@@ -489,25 +596,40 @@ func (n *Node) dialFrom(remote netip.AddrPort) (link *stack.Link, local netip.Ad
 		ip = n.first.Addr()
 	}
 	if !ip.IsValid() {
-		// The kernel says from which of its addresses it would go there.
-		c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote))
-		if err != nil {
+		if ip, err = sourceFor(remote); err != nil {
 			return nil, local, err
 		}
-		ip = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-		c.Close()
 	}
-	if link, err = n.link(ip); err != nil {
+	if ip.Is4() != remote.Addr().Is4() {
+		return nil, local, &net.AddrError{Err: "no address of this node is of the same IP version as", Addr: remote.Addr().String()}
+	}
+	if link, err = n.link(ip, 0); err != nil {
 		return nil, local, err
 	}
 	if n.first == nil {
 		n.first = link
 	}
-	local = netip.AddrPortFrom(ip, 0)
+	local = netip.AddrPortFrom(ip.WithZone(""), 0)
 	if link == n.links[netip.Addr{}] {
-		local, err = n.reserve(local)
+		if local, err = n.reserve(local); err == nil {
+			n.ports[local.Port()].dialing++
+		}
 	}
 	return link, local, err
+}
+
+// sourceFor asks the kernel from which of its addresses it would go to remote.
+func sourceFor(remote netip.AddrPort) (netip.Addr, error) {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote)) // which sends nothing
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return netip.Addr{}, err
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
 }
 
 // Handover makes the standby the active node and this node its standby, without
@@ -526,12 +648,14 @@ func (n *Node) Handover(ctx context.Context) error {
 type Status = replication.Status
 
 // Status returns the node's role, its standby, and how many of its connections are protected. A
-// node that stands alone is active, in epoch 0.
+// node that stands alone is active, in epoch 0; one that has been closed is "closed".
 func (n *Node) Status() Status {
 	n.mu.Lock()
-	s, g := n.stack, n.group
+	s, g, closed := n.stack, n.group, n.closed
 	n.mu.Unlock()
 	switch {
+	case closed:
+		return Status{Role: "closed"}
 	case g != nil:
 		return g.Status()
 	case s != nil:
@@ -571,30 +695,78 @@ func (n *Node) close() error {
 		return nil
 	}
 	err := n.stack.Close()
-	for port, release := range n.ports {
-		delete(n.ports, port)
-		release()
+	for number := range n.ports {
+		n.releasePort(number)
 	}
 	return err
 }
 
-// resolve turns what package net takes into an address.
-func resolve(network, address string) (netip.AddrPort, error) {
-	switch network {
-	case "tcp", "tcp4", "tcp6":
-	default:
-		return netip.AddrPort{}, net.UnknownNetworkError(network)
+// fail closes a node that is of no use.
+func (n *Node) fail(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed {
+		n.failed = err
+		n.close()
 	}
-	a, err := net.ResolveTCPAddr(network, address)
+}
+
+// unicast says that ip may be a single station's. Whether the unspecified address
+// is any good depends on what for.
+func unicast(ip netip.Addr) bool {
+	return !ip.IsMulticast() && ip.Unmap() != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
+
+// listenAddr turns what net.Listen takes into an address.
+func listenAddr(network, address string) (netip.AddrPort, error) {
+	addrs, err := resolve(context.Background(), network, address)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	ip := a.AddrPort().Addr().Unmap()
-	switch {
-	case !ip.IsValid() && network == "tcp4":
-		ip = netip.IPv4Unspecified()
-	case !ip.IsValid():
-		ip = netip.IPv6Unspecified()
+	addr := addrs[0]
+	for _, a := range addrs {
+		if a.Addr().Is4() {
+			addr = a
+			break
+		}
 	}
-	return netip.AddrPortFrom(ip, uint16(a.Port)), nil
+	if addr.Addr().IsUnspecified() && network == "tcp" {
+		// As in package net: tcp4 is for those who want no more than IPv4.
+		addr = netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port())
+	}
+	return addr, nil
+}
+
+// resolve turns what package net takes into addresses, of which there is at least one.
+func resolve(ctx context.Context, network, address string) ([]netip.AddrPort, error) {
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+	default:
+		return nil, net.UnknownNetworkError(network)
+	}
+	var host, service string
+	var err error
+	if address != "" {
+		if host, service, err = net.SplitHostPort(address); err != nil {
+			return nil, err
+		}
+	}
+	number, err := net.DefaultResolver.LookupPort(ctx, network, service)
+	if err != nil {
+		return nil, err
+	}
+	ips := []netip.Addr{netip.IPv6Unspecified()}
+	switch {
+	case host != "":
+		if ips, err = net.DefaultResolver.LookupNetIP(ctx, "ip"+network[len("tcp"):], host); err != nil {
+			return nil, err
+		}
+	case network == "tcp4":
+		ips[0] = netip.IPv4Unspecified()
+	}
+	addrs := make([]netip.AddrPort, len(ips))
+	for i, ip := range ips {
+		addrs[i] = netip.AddrPortFrom(ip.Unmap(), uint16(number))
+	}
+	return addrs, nil
 }

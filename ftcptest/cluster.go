@@ -27,7 +27,7 @@ type Cluster struct {
 	// Network joins the machines. Nil: a perfect one.
 	Network *Network
 
-	// Address is the service address and port. Empty: 10.0.0.1:80.
+	// Address is the service address and port, of IPv4 or IPv6. Empty: 10.0.0.1:80.
 	Address string
 
 	// Machines is how many there are. Zero: 2.
@@ -133,6 +133,9 @@ func (c *Cluster) Await(role string) *Machine {
 func (c *Cluster) Client() *ftcp.Node {
 	i := len(c.clients) + 1
 	addr := netip.AddrFrom4([4]byte{10, 0, 1 + byte(i>>8), byte(i)})
+	if service, err := netip.ParseAddrPort(c.Address); err == nil && service.Addr().Is6() {
+		addr = netip.AddrFrom16([16]byte{0: 0xfd, 13: 1, 14: byte(i >> 8), 15: byte(i)})
+	}
 	n := &ftcp.Node{Device: c.Network.Port(fmt.Sprint("client ", i)), LocalAddr: addr, Logger: c.Logger}
 	c.clients = append(c.clients, n)
 	return n

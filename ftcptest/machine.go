@@ -24,7 +24,8 @@ type Machine struct {
 	serving sync.WaitGroup
 
 	mu      sync.Mutex
-	node    *ftcp.Node
+	cutOff  bool                 // by Unplug
+	node    *ftcp.Node           // nil: no process runs
 	sockets map[aborter]struct{} // of the process, in the kernel
 }
 
@@ -49,6 +50,9 @@ func (m *Machine) Start() error {
 		return fmt.Errorf("ftcptest: %s runs already", m.Name)
 	}
 	m.Service = c.Network.Port(m.Name)
+	if m.cutOff {
+		m.Service.Unplug()
+	}
 	n := &ftcp.Node{
 		Group:     "ftcptest",
 		Secret:    []byte("a secret that is known to all tests"),
@@ -123,14 +127,22 @@ func (m *Machine) Shutdown() {
 
 // Unplug pulls both of the machine's cables: nothing goes in or out.
 func (m *Machine) Unplug() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cutOff = true
 	m.Service.Unplug()
 	m.Links.Unplug()
 }
 
 // Plug puts both cables back.
 func (m *Machine) Plug() {
-	m.Service.Plug()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cutOff = false
 	m.Links.Plug()
+	if m.node != nil { // else the port is that of a process that was killed
+		m.Service.Plug()
+	}
 }
 
 // Pause stops the machine's network, as if the whole machine were stopped: what it

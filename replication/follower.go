@@ -352,17 +352,28 @@ func (f *follower) send() {
 }
 
 // watch looks for an active node that is silent.
+//
+// One that answers for the service address lives, and may only be slow: to give it up at once would cost
+// its connections their protection. But it has to be given up before it may go on
+// alone, see inDoubt.
 func (f *follower) watch() {
+	g := f.g
 	stopped := func() bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		return f.stopped
 	}
-	if f.g.untilSilent(&f.heard, f.g.silence(), stopped, nil) {
+	for g.untilSilent(&f.heard, max(g.silence()-probeWait, g.silence()/2), stopped, nil) {
+		last := f.heard.Load()
+		heard := func() bool { return f.heard.Load() != last || stopped() }
+		if g.stack.Probe(probeWait) && !g.untilSilent(&f.heard, 3*g.silence(), heard, nil) || heard() {
+			continue
+		}
 		f.mu.Lock()
 		f.stopped = true
 		f.mu.Unlock()
 		f.link.interrupt()
+		return
 	}
 }
 

@@ -71,7 +71,7 @@ type Group struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	ready  chan struct{} // closed when the first role is settled, or starting has failed
+	ready  chan struct{} // closed when it is clear who serves, or starting has failed
 
 	listener net.Listener
 
@@ -84,6 +84,7 @@ type Group struct {
 
 	mu      sync.Mutex
 	role    replpb.Role
+	spare   bool // starting, and another node is active and has a standby
 	epoch   uint64
 	rivals  map[string]time.Time // nodes that are starting too, and when they were heard
 	failed  error                // why starting failed
@@ -194,15 +195,32 @@ func (g *Group) setRoleLocked(role replpb.Role, epoch uint64) {
 	if role != g.role || epoch != g.epoch {
 		g.log.Info("ftcp: role", "role", RoleName(role), "epoch", epoch)
 	}
-	g.role, g.epoch = role, max(g.epoch, epoch)
+	g.role, g.epoch, g.spare = role, max(g.epoch, epoch), false
 	close(g.changed)
 	g.changed = make(chan struct{})
 	if role == replpb.Role_ROLE_ACTIVE || role == replpb.Role_ROLE_JOINING {
-		select {
-		case <-g.ready:
-		default:
-			close(g.ready)
-		}
+		g.settleLocked()
+	}
+}
+
+// setSpare takes note that another node is active and has a standby. This one
+// waits for a place.
+func (g *Group) setSpare(epoch uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.spare {
+		g.setRoleLocked(g.role, epoch)
+		g.spare = true
+		g.settleLocked()
+	}
+}
+
+// settleLocked lets Start return: it is clear who serves.
+func (g *Group) settleLocked() {
+	select {
+	case <-g.ready:
+	default:
+		close(g.ready)
 	}
 }
 
@@ -210,6 +228,12 @@ func (g *Group) state() (role replpb.Role, epoch uint64, changed <-chan struct{}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.role, g.epoch, g.changed
+}
+
+func (g *Group) isSpare() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.spare
 }
 
 // RoleName is a role in one word.
@@ -239,11 +263,7 @@ func (g *Group) run() {
 			if g.failed == nil {
 				g.failed = err
 			}
-			select {
-			case <-g.ready:
-			default:
-				close(g.ready)
-			}
+			g.settleLocked()
 			g.mu.Unlock()
 			return
 		case l != nil:
@@ -259,6 +279,8 @@ func (g *Group) run() {
 
 // serve is the active node's part: sessions come by accept. It returns when the node is fenced or closed.
 func (g *Group) serve() {
+	look := time.NewTicker(rivalEvery)
+	defer look.Stop()
 	for {
 		role, _, changed := g.state()
 		if role != replpb.Role_ROLE_ACTIVE && role != replpb.Role_ROLE_FENCED {
@@ -266,10 +288,40 @@ func (g *Group) serve() {
 		}
 		select {
 		case <-changed:
+		case <-look.C:
+			if g.session.Load() == nil {
+				g.lookForRival()
+			}
 		case <-g.ctx.Done():
 			return
 		}
 	}
+}
+
+// rivalEvery is how often an active node without a standby looks for another active one.
+const rivalEvery = time.Second
+
+// lookForRival asks the peers whether one of them is active too. That should not be, see the package's
+// documentation; but if it is, it shall not remain so. The higher epoch stays.
+func (g *Group) lookForRival() {
+	for _, peer := range g.cfg.Peers {
+		ctx, cancel := context.WithTimeout(g.ctx, askTimeout)
+		a := g.askPeer(ctx, peer)
+		cancel()
+		if a.err != nil {
+			continue
+		}
+		a.link.close()
+		if a.hello.Role == replpb.Role_ROLE_ACTIVE && g.outrankedBy(a.hello) {
+			g.fence(a.hello.Epoch)
+		}
+	}
+}
+
+// outrankedBy says which of two active nodes has to yield.
+func (g *Group) outrankedBy(other *replpb.Hello) bool {
+	epoch := g.knownEpoch()
+	return other.Epoch > epoch || other.Epoch == epoch && other.Node < g.id
 }
 
 // fence ends this node's reign: another one has the given epoch.
@@ -348,7 +400,7 @@ func (g *Group) Close() {
 var ErrNoStandby = errors.New("replication: no standby is in sync")
 
 // Handover makes the standby the active node and this one its standby. It returns when this
-// node has joined the other.
+// node has joined the other, or a third one has.
 func (g *Group) Handover(ctx context.Context) error {
 	s := g.session.Load()
 	if s == nil || !s.goodbye() {
@@ -356,7 +408,7 @@ func (g *Group) Handover(ctx context.Context) error {
 	}
 	for {
 		role, _, changed := g.state()
-		if role == replpb.Role_ROLE_JOINING || role == replpb.Role_ROLE_STANDBY {
+		if role == replpb.Role_ROLE_JOINING || role == replpb.Role_ROLE_STANDBY || g.isSpare() {
 			return nil
 		}
 		select {

@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"syscall"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/wire/replpb"
 )
 
@@ -52,6 +54,8 @@ type link struct {
 
 	in  frameReader
 	out []byte // the frame being sent
+
+	sendErr atomic.Pointer[error] // why send has failed first
 }
 
 // newLink makes a link of c, which it owns from then on: it is closed if there
@@ -157,7 +161,9 @@ func (l *link) send(f *replpb.Frame) error {
 	}
 	l.out = out
 	if _, err := l.conn.Write(out); err != nil {
-		return l.explain("send to", err)
+		err = l.explain("send to", err)
+		l.sendErr.CompareAndSwap(nil, &err)
+		return err
 	}
 	return nil
 }
@@ -167,12 +173,16 @@ func (l *link) send(f *replpb.Frame) error {
 // It returns io.EOF itself if the peer's kernel closed the connection between
 // two frames, which it does for a process that has died, and io.ErrUnexpectedEOF
 // if it did so within one. A peer that lives and closes its link says so, and
-// the error is another one. After any error the link can only be closed.
+// the error is another one. If this node has closed the link because send failed, it is
+// send's: a kernel tells only once that the other one has reset the connection.
+// After any error the link can only be closed.
 func (l *link) receive(f *replpb.Frame) error {
 	err := l.in.read(f)
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, net.ErrClosed) && l.sendErr.Load() != nil:
+		return *l.sendErr.Load()
 	case err == io.EOF, err == io.ErrUnexpectedEOF:
 		if !l.raw.eof {
 			return fmt.Errorf("replication: the peer at %s %w", l.remoteAddr(), errPeerClosed)
@@ -257,8 +267,8 @@ func isNotTLS(err error) bool {
 func closedByPeer(err error) bool {
 	return errors.Is(err, io.EOF) ||
 		errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE)
+		errors.Is(err, errno.ConnReset) ||
+		errors.Is(err, errno.Pipe)
 }
 
 // appendFrame appends f to b, prefixed by its length.
@@ -327,12 +337,17 @@ const (
 // A recordConn is the connection under TLS. It reads from the network in large
 // pieces and gives them to TLS one record at a time, for two reasons: TLS
 // would read each record with two system calls; and it would keep, without a
-// way to ask, what it has read ahead.
+// way to ask, what it has read ahead. And it writes the records of one frame
+// together, for which TLS would use a system call each.
 type recordConn struct {
 	net.Conn
 	r    *bufio.Reader
 	left int  // bytes of the current record that TLS has not read
 	eof  bool // the connection has ended, and TLS knows
+
+	mu        sync.Mutex // guards what follows, and orders writes
+	gathering bool
+	out       []byte // what has been gathered
 }
 
 func newRecordConn(c net.Conn) *recordConn {
@@ -354,6 +369,36 @@ func (c *recordConn) Read(b []byte) (int, error) {
 		c.eof = true
 	}
 	return n, err
+}
+
+// gather makes writes wait for flush.
+func (c *recordConn) gather() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gathering = true
+}
+
+// flush writes what has been gathered.
+func (c *recordConn) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gathering = false
+	if len(c.out) == 0 {
+		return nil
+	}
+	_, err := c.Conn.Write(c.out)
+	c.out = c.out[:0]
+	return err
+}
+
+func (c *recordConn) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gathering {
+		c.out = append(c.out, b...)
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
 }
 
 // buffered returns how many bytes there are to read if they begin with a whole record.

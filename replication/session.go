@@ -98,6 +98,9 @@ func (g *Group) lead(l *link, theirs *replpb.Hello) {
 		return
 	}
 	g.log.Info("ftcp: a standby joins", "standby", l.remoteAddr())
+	// It may have been the active one before, with frames under way until just now by
+	// which switches have learned that the address is there.
+	g.stack.Announce()
 
 	// Connections that begin from here on are gated from their birth, in opened.
 	// The others follow.
@@ -331,8 +334,9 @@ func (s *session) record(records []*replpb.Record, f *feed, core *tcp.Core) []*r
 		f.wantGate = false
 		if !f.gated {
 			f.gated = true
-			f.gateAt = core.Gate()
+			core.Gate()
 		}
+		f.gateAt = p.OutEnd // as the standby has it
 		d.Gate = true
 	}
 	f.sent = p

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/wire/replpb"
 )
 
@@ -19,23 +20,35 @@ const (
 )
 
 // errTaken is the error of a service address that somebody outside of the group uses.
-var errTaken = errors.New("replication: another station answers for the service address, and no peer says that it is the active node")
+var errTaken = fmt.Errorf("replication: another station answers for the service address, and no peer says that it is the active node: %w", errno.AddrInUse)
 
 // findRole asks until the role is clear: it returns a link to the active node,
 // to be followed, or nil if this node has become active.
 func (g *Group) findRole() (*link, error) {
 	var takenSince time.Time
+	heard, alone := false, false // the network has been; and then, nobody has answered on it
 	for {
 		l, wait, err := g.ask()
 		if l != nil || err != nil {
 			return l, err
 		}
-		if !wait {
+		if wait {
+			takenSince, heard, alone = time.Time{}, false, false
+		} else {
+			if alone && g.claim() {
+				return nil, nil
+			}
+			received := g.stack.Stats.Received.Load()
+			g.stack.Solicit()
 			if !g.stack.Probe(startWait) {
-				if g.claim() {
+				// A node that knows of an active one may be cut off from everything, and the
+				// standby may be about to take over: it looks twice, and asks again.
+				if g.knownEpoch() == 0 && g.claim() {
 					return nil, nil
 				}
-			} else if takenSince.IsZero() {
+				alone = heard
+				takenSince = time.Time{}
+			} else if alone = false; takenSince.IsZero() {
 				takenSince = time.Now()
 			} else if time.Since(takenSince) > startLimit {
 				select {
@@ -44,8 +57,7 @@ func (g *Group) findRole() (*link, error) {
 					return nil, errTaken
 				}
 			}
-		} else {
-			takenSince = time.Time{}
+			heard = g.stack.Stats.Received.Load() != received
 		}
 		select {
 		case <-g.ctx.Done():
@@ -67,11 +79,11 @@ type answer struct {
 func (g *Group) ask() (active *link, wait bool, err error) {
 	ctx, cancel := context.WithTimeout(g.ctx, askTimeout)
 	defer cancel()
-	answers := make(chan answer)
+	answers := make(chan answer, len(g.cfg.Peers))
 	for _, peer := range g.cfg.Peers {
 		go func() { answers <- g.askPeer(ctx, peer) }()
 	}
-	for range g.cfg.Peers {
+	for i := range g.cfg.Peers {
 		a := <-answers
 		switch {
 		case incompatible(a.err):
@@ -81,21 +93,27 @@ func (g *Group) ask() (active *link, wait bool, err error) {
 			continue // not there
 		case a.hello.Node == g.id:
 			// ourselves
-		case a.hello.Role == replpb.Role_ROLE_ACTIVE && !a.hello.Busy && active == nil && a.hello.Epoch >= g.knownEpoch():
-			active = a.link
+		case a.hello.Role == replpb.Role_ROLE_ACTIVE && !a.hello.Busy && a.hello.Epoch >= g.knownEpoch():
 			g.setRole(replpb.Role_ROLE_JOINING, a.hello.Epoch)
-			continue
+			g.wg.Go(func() { // the active node is waiting; a peer that does not answer must not hold us up
+				for range len(g.cfg.Peers) - 1 - i {
+					if a := <-answers; a.link != nil {
+						a.link.close()
+					}
+				}
+			})
+			return a.link, false, nil
 		case a.hello.Role != replpb.Role_ROLE_STARTING:
 			wait = true
+			if a.hello.Role == replpb.Role_ROLE_ACTIVE && a.hello.Epoch >= g.knownEpoch() {
+				g.setSpare(a.hello.Epoch)
+			}
 		default:
 			wait = g.noteRival(a.hello.Node) || wait
 		}
 		a.link.close()
 	}
-	if active != nil {
-		err = nil
-	}
-	return active, wait || g.outranked(), err
+	return nil, wait || g.outranked(), err
 }
 
 func (g *Group) askPeer(ctx context.Context, peer string) answer {
@@ -218,10 +236,8 @@ func (g *Group) welcome(c net.Conn) {
 	if theirs.Role == replpb.Role_ROLE_STARTING || theirs.Role == replpb.Role_ROLE_JOINING {
 		g.noteRival(theirs.Node)
 	}
-	role, epoch, _ := g.state()
 	switch {
-	case theirs.Role == replpb.Role_ROLE_ACTIVE && role == replpb.Role_ROLE_ACTIVE &&
-		(theirs.Epoch > epoch || theirs.Epoch == epoch && theirs.Node < g.id):
+	case theirs.Role == replpb.Role_ROLE_ACTIVE && g.outrankedBy(theirs): // see lookForRival
 		l.close()
 		g.fence(theirs.Epoch)
 	case ours.Role == replpb.Role_ROLE_ACTIVE && !ours.Busy && theirs.Role == replpb.Role_ROLE_STARTING:

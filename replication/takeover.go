@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -32,8 +33,8 @@ func (g *Group) activeLost(f *follower, err error) bool {
 	case !closedByPeer(err):
 		why = "" // it lives, and wants no standby, or speaks nonsense
 	}
-	if why != "" && !bye && g.stack.Probe(probeWait) {
-		g.log.Warn("ftcp: the link to the active node is broken, but it answers for the service address")
+	if why != "" && !bye && (silent && !g.heardAlone() || !silent && g.stack.Probe(probeWait)) {
+		g.log.Warn("ftcp: the link to the active node is broken, but it lives")
 		why = ""
 	}
 	if why != "" && g.takeOver(f, why) {
@@ -47,6 +48,63 @@ func (g *Group) activeLost(f *follower, err error) bool {
 	g.stack.Deactivate(ErrUnprotected)
 	_, epoch, _ := g.state()
 	g.setRole(replpb.Role_ROLE_STARTING, epoch)
+	return false
+}
+
+// heardAlone waits until the service network has been heard, and then nobody has answered a probe for the
+// service address. It returns false if somebody has, or if a peer says that it is active.
+//
+// A node that hears nothing at all is cut off itself, and the active node may well be going
+// on without it. Were it to take over, it would speak with an old state when the cable is back.
+func (g *Group) heardAlone() bool {
+	ctx, cancel := context.WithCancel(g.ctx)
+	defer cancel()
+	lives := make(chan struct{})
+	g.wg.Go(func() {
+		if g.activePeer(ctx) {
+			close(lives)
+		}
+	})
+	heard := false
+	for g.ctx.Err() == nil {
+		received := g.stack.Stats.Received.Load()
+		g.stack.Solicit()
+		if g.stack.Probe(probeWait) {
+			return false
+		}
+		if heard {
+			return true
+		}
+		heard = g.stack.Stats.Received.Load() != received
+		select {
+		case <-lives:
+			return false
+		default:
+		}
+	}
+	return false
+}
+
+// activePeer asks the peers over links until one says that it is active; it returns false when ctx ends.
+func (g *Group) activePeer(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		for _, peer := range g.cfg.Peers {
+			ctx, cancel := context.WithTimeout(ctx, askTimeout)
+			a := g.askPeer(ctx, peer)
+			cancel()
+			if a.err != nil {
+				continue
+			}
+			a.link.close()
+			if a.hello.Role == replpb.Role_ROLE_ACTIVE && a.hello.Epoch >= g.knownEpoch() {
+				return true
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(askAgain):
+		}
+	}
 	return false
 }
 
@@ -176,15 +234,21 @@ func (g *Group) inDoubt(s *session) {
 	g.log.Warn("ftcp: in doubt whether the standby has taken over")
 	// The time in which a standby that lives would have taken over and would answer.
 	wait := 2 * (g.silence() + probeWait)
-	begin := time.Now()
-	received := g.stack.Stats.Received.Load()
+	var first time.Time // when the network was heard first
 	for g.ctx.Err() == nil && g.session.Load() == s {
+		received := g.stack.Stats.Received.Load()
+		g.stack.Solicit()
 		if g.stack.Probe(g.cfg.Heartbeat) {
 			_, epoch, _ := g.state()
 			g.fence(epoch)
 			return
 		}
-		if time.Since(begin) > wait && g.stack.Stats.Received.Load() != received {
+		if g.stack.Stats.Received.Load() == received {
+			continue
+		}
+		if first.IsZero() {
+			first = time.Now()
+		} else if time.Since(first) > wait {
 			g.goAlone(s)
 			return
 		}

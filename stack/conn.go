@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 	"github.com/ftcp-project/ftcp/wire"
 )
@@ -33,6 +34,7 @@ type Conn struct {
 	core     *tcp.Core
 	link     *Link
 	peerMAC  wire.MAC  // zero: not known, or the link needs none
+	asked    int       // how often the link was asked for peerMAC
 	listener *Listener // the one whose half-open connection this is
 	waiting  bool      // a replica that has not been offered to a listener
 	touched  bool      // in link.touched
@@ -99,20 +101,24 @@ func (c *Conn) View(f func(*tcp.Core)) {
 // Everything that changes the core ends with it. c is locked.
 func (c *Conn) flush(now time.Time) {
 	core := c.core
+	if c.listener != nil && core.Established() {
+		// Before anything is sent: a listener that has been closed aborts it.
+		c.listener.established(c)
+		c.listener = nil
+	}
 	if core.Replica() {
 		// Another node speaks to the peer.
-	} else if c.link.ethernet() && c.peerMAC.IsZero() && !c.link.resolve(c) && !core.Ended() {
-		c.setTimer(now, now.Add(resolveAgain))
-		return
+	} else if c.link.ethernet() && c.peerMAC.IsZero() && !core.Ended() && !c.link.resolve(c) {
+		if c.asked++; c.asked <= resolveTries {
+			c.setTimer(now, now.Add(resolveAgain))
+			return
+		}
+		core.End(errno.HostUnreachable)
 	} else if c.stack.Active() {
 		tx := c.link.transmit(c)
 		next := core.Send(now, tx.emit)
 		tx.done()
 		c.setTimer(now, next)
-	}
-	if c.listener != nil && core.Established() {
-		c.listener.established(c)
-		c.listener = nil
 	}
 	if core.Replica() {
 		c.offerReplica()
@@ -131,13 +137,20 @@ func (c *Conn) flush(now time.Time) {
 	}
 }
 
-// resolveAgain is the time between two questions for a neighbour.
-const resolveAgain = time.Second
+// A neighbour is asked for so many times, with so much time in between, and then is not there.
+// Linux does the same.
+const (
+	resolveTries = 3
+	resolveAgain = time.Second
+)
 
 // end takes an ended connection out of the table. What is left to read stays.
 func (c *Conn) end(now time.Time) {
 	c.stack.remove(c)
 	c.setTimer(now, time.Time{})
+	if c.peerMAC.IsZero() {
+		c.link.neighbors.forget(c)
+	}
 	if c.listener != nil {
 		c.listener.leave()
 		c.listener = nil
@@ -185,6 +198,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 		if c.closed {
 			return 0, net.ErrClosed
 		}
+		if len(b) == 0 {
+			return 0, nil
+		}
 		if c.reading.expired {
 			return 0, os.ErrDeadlineExceeded
 		}
@@ -192,20 +208,14 @@ func (c *Conn) Read(b []byte) (int, error) {
 			break
 		}
 		if c.core.EOF() {
-			if err := c.core.Err(); err != nil {
+			if err := c.core.Err(); err != nil && !c.core.Positions().InFIN {
 				return 0, err
 			}
-			return 0, io.EOF
-		}
-		if len(b) == 0 {
-			return 0, nil
+			return 0, io.EOF // also if the connection broke after the peer's last byte
 		}
 		c.reading.wait()
 	}
 	n := min(len(b), c.core.Readable())
-	if n == 0 {
-		return 0, nil
-	}
 	c.parts = c.core.Peek(c.parts[:0], n)
 	c.copying = true
 	c.mu.Unlock()
@@ -217,9 +227,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	c.mu.Lock()
 	c.copying = false
 	c.core.Consume(n)
-	if c.closed {
-		c.reading.wake() // Close waits until the copy is done
-	}
+	c.reading.wake() // Close and CloseRead wait until the copy is done
 	if c.core.Urgent() {
 		c.flush(time.Now())
 	} else if c.stack.observer != nil {
@@ -281,6 +289,8 @@ func (c *Conn) writable() error {
 		return os.ErrDeadlineExceeded
 	case c.core.Writable():
 		return nil
+	case errors.Is(c.core.Err(), tcp.ErrReset) && c.core.Positions().InFIN:
+		return ErrPipe // the peer closed first, and answered what came then: Linux calls it so
 	case c.core.Err() != nil:
 		return c.core.Err()
 	}

@@ -2,23 +2,28 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"syscall"
 	"time"
 
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
 // Dial opens a connection from local, by way of link, to remote. If local's
-// port is zero, a free one is chosen.
+// port is zero, a free one is chosen. Besides those of a Conn, errors are ctx's and those of
+// package errno.
 func (s *Stack) Dial(ctx context.Context, link *Link, local, remote netip.AddrPort) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if !s.Active() {
+		return nil, ErrNotActive
+	}
 	if p := link.cfg.Prefix; link.ethernet() && p.IsValid() && !p.Contains(remote.Addr()) && !link.cfg.Gateway.IsValid() {
-		return nil, syscall.ENETUNREACH
+		return nil, errno.NetUnreachable
 	}
 	c, err := s.open(link, local, remote)
 	if err != nil {
@@ -51,6 +56,9 @@ func (s *Stack) Dial(ctx context.Context, link *Link, local, remote netip.AddrPo
 	return c, nil
 }
 
+// ErrNotActive is the error of Dial on a stack that another one speaks for.
+var ErrNotActive = errors.New("stack: another node is the active one")
+
 // Ports that are chosen for connections: RFC 6335 section 6 has 49152 and up, Linux, like us, more.
 const firstPort, lastPort = 32768, 60999
 
@@ -64,17 +72,18 @@ func (s *Stack) open(link *Link, local, remote netip.AddrPort) (*Conn, error) {
 		now := time.Now()
 		core := tcp.Connect(s.coreConfig(link, from, remote, now), now)
 		c := newConn(s, link, tuple{from, remote}, core)
-		if s.listenerExact(from) == nil && s.insert(c) {
+		// A connection to itself is possible in TCP, and never what is meant.
+		if from != remote && s.listenerExact(from) == nil && s.insert(c) {
 			return c, nil
 		}
 		if s.isClosed() {
 			return nil, net.ErrClosed
 		}
 		if local.Port() != 0 {
-			return nil, syscall.EADDRINUSE
+			return nil, errno.AddrInUse
 		}
 	}
-	return nil, syscall.EADDRNOTAVAIL
+	return nil, errno.AddrNotAvail
 }
 
 func (s *Stack) listenerExact(addr netip.AddrPort) *Listener {

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ftcp-project/ftcp/stack/errno"
+	"github.com/ftcp-project/ftcp/stack/tcp"
 	"github.com/ftcp-project/ftcp/wire"
 )
 
@@ -41,12 +43,22 @@ func (l *Link) inputError(now time.Time, m *wire.ICMP) bool {
 	if c == nil {
 		return false
 	}
-	mtu, ok := m.MTU()
-	if !ok {
-		return true
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	p := c.core.Positions()
+	if behind := q.Seq - c.core.Snapshot().ISS - uint32(p.Una); int64(behind) >= p.OutEnd-p.Una {
+		return false // RFC 5927 section 4.1
+	}
+	mtu, ok := m.MTU()
+	if !ok {
+		if c.core.State() == tcp.SynSent {
+			if err := unreachable(m); err != nil {
+				c.core.End(err)
+				c.flush(now)
+			}
+		}
+		return true
+	}
 	headers := 40
 	if c.remote.Addr().Is6() {
 		headers = 60
@@ -56,6 +68,30 @@ func (l *Link) inputError(now time.Time, m *wire.ICMP) bool {
 	}
 	c.flush(now)
 	return true
+}
+
+// unreachable is what a message means to a connection that does not exist yet; nil: nothing. To end it
+// harms nobody: RFC 5461 section 4.1.
+func unreachable(m *wire.ICMP) error {
+	switch {
+	case m.V6 && m.Type == wire.ICMPv6Unreachable:
+		switch m.Code {
+		case wire.ICMPv6CodeNoRoute:
+			return errno.NetUnreachable
+		case wire.ICMPv6CodePortUnreachable:
+			return tcp.ErrRefused
+		}
+		return errno.HostUnreachable
+	case !m.V6 && m.Type == wire.ICMPUnreachable:
+		switch m.Code {
+		case wire.ICMPCodeNetUnreachable:
+			return errno.NetUnreachable
+		case wire.ICMPCodeProtocolUnreachable, wire.ICMPCodePortUnreachable:
+			return tcp.ErrRefused
+		}
+		return errno.HostUnreachable
+	}
+	return nil
 }
 
 // minMTU is the least that a message about the path MTU can claim: Linux's floor.
@@ -76,9 +112,9 @@ const (
 func (c *Conn) wake(kind wakeKind) {
 	local, remote := c.local.Addr(), c.remote.Addr()
 	size := c.core.Positions().Biggest
-	tcp := wire.TCP{SrcPort: c.remote.Port(), DstPort: c.local.Port(), Seq: c.core.NextReceive(), Flags: wire.ACK}
+	segment := wire.TCP{SrcPort: c.remote.Port(), DstPort: c.local.Port(), Seq: c.core.NextReceive(), Flags: wire.ACK}
 	quoted := wire.IP{Src: remote, Dst: local, Proto: wire.ProtoTCP, TTL: 63, DF: true}
-	quote := tcp.Append(quoted.Append(nil, max(size-quoted.Len(), tcp.Len())))
+	quote := segment.Append(quoted.Append(nil, max(size-quoted.Len(), segment.Len())))
 
 	var m wire.ICMP
 	switch v6 := remote.Is6(); {

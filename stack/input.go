@@ -15,6 +15,7 @@ func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.
 	s := l.stack
 	b := pkt.Buf[:pkt.N]
 	var from wire.MAC
+	everyone := false // the frame is not for us alone
 	if l.ethernet() {
 		eth, payload, err := wire.ParseEthernet(b)
 		if err != nil {
@@ -25,20 +26,28 @@ func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.
 			l.inputARP(payload)
 			return block
 		}
+		if eth.Type != wire.EtherTypeIPv4 && eth.Type != wire.EtherTypeIPv6 {
+			return block
+		}
 		if eth.Dst != l.mac && eth.Dst != l.own && !eth.Dst.IsMulticast() {
 			return block
 		}
 		from, b = eth.Src, payload
+		everyone = eth.Dst.IsMulticast()
 	}
 	ip, payload, err := wire.ParseIP(b)
 	if err != nil {
 		s.Stats.Malformed.Add(1)
 		return block
 	}
-	if ip.Proto == wire.ProtoICMPv6 && l.inputNeighbor(from, &ip, payload) {
+	if ip.Proto == wire.ProtoICMPv6 && l.inputNeighbor(from, !everyone, &ip, payload) {
 		return block
 	}
-	if l.cfg.Addr.IsValid() && ip.Dst != l.cfg.Addr || !s.Active() {
+	if l.cfg.Addr.IsValid() && ip.Dst != l.cfg.Addr || !l.active() {
+		return block
+	}
+	if everyone || l.martian(ip.Src) {
+		s.Stats.Martians.Add(1)
 		return block
 	}
 	if ip.Fragment() {
@@ -66,13 +75,21 @@ func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.
 	return block
 }
 
+// martian says that nobody can have sent a packet from src, so that it must not be answered: RFC 1122
+// section 3.2.1.3, RFC 9293 section 3.9.2.3.
+func (l *Link) martian(src netip.Addr) bool {
+	return src.IsMulticast() || src.IsUnspecified() || src == broadcast ||
+		src == l.cfg.Addr || l.ethernet() && src.IsLoopback()
+}
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
 // inputTCP hands a segment to its connection.
 func (l *Link) inputTCP(now time.Time, from wire.MAC, ip *wire.IP, seg *tcp.Segment, size int) {
 	s := l.stack
 	t := tuple{netip.AddrPortFrom(ip.Dst, seg.DstPort), netip.AddrPortFrom(ip.Src, seg.SrcPort)}
-	// Multicast and unspecified sources open nothing: RFC 9293 section 3.9.2.3.
-	if ip.Src.IsMulticast() || ip.Src.IsUnspecified() || ip.Dst.IsMulticast() || t.remote.Port() == 0 {
-		s.Stats.Malformed.Add(1)
+	if t.local == t.remote || t.remote.Port() == 0 || ip.Dst.IsMulticast() {
+		s.Stats.Martians.Add(1)
 		return
 	}
 	c := s.conn(t)
@@ -113,17 +130,28 @@ func (l *Link) inputNew(now time.Time, from wire.MAC, t tuple, seg *tcp.Segment)
 		return
 	}
 	listener := s.listener(t.local)
-	if listener == nil || seg.Flags&(wire.SYN|wire.ACK|wire.FIN) != wire.SYN {
+	var core *tcp.Core
+	if listener != nil && seg.Flags&(wire.SYN|wire.ACK|wire.FIN) != wire.SYN {
+		core = l.acceptCookie(now, t, seg)
+	}
+	cookie := core != nil
+	if listener == nil || !cookie && seg.Flags&(wire.SYN|wire.ACK|wire.FIN) != wire.SYN {
 		s.Stats.NoListener.Add(1)
 		l.refuse(from, t, seg)
 		return
 	}
-	if !listener.admit() {
+	switch listener.admit(cookie) {
+	case full:
 		s.Stats.Backlog.Add(1)
 		return
+	case crowded:
+		l.answerCookie(now, from, t, seg)
+		return
 	}
-	cfg := s.coreConfig(l, t.local, t.remote, now)
-	c := newConn(s, l, t, tcp.Accept(cfg, now, &seg.TCP))
+	if !cookie {
+		core = tcp.Accept(s.coreConfig(l, t.local, t.remote, now), now, &seg.TCP)
+	}
+	c := newConn(s, l, t, core)
 	c.peerMAC = from
 	c.listener = listener
 	c.mu.Lock()
@@ -133,7 +161,10 @@ func (l *Link) inputNew(now time.Time, from wire.MAC, t tuple, seg *tcp.Segment)
 		return
 	}
 	if s.observer != nil {
-		s.observer.Opened(c, c.core)
+		s.observer.Opened(c, core)
+	}
+	if cookie {
+		core.Recv(now, seg)
 	}
 	c.flush(now)
 }

@@ -2,12 +2,16 @@ package stack
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ftcp-project/ftcp/stack/device"
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 	"github.com/ftcp-project/ftcp/wire"
 )
@@ -25,6 +29,10 @@ type LinkConfig struct {
 	// need them: answers go where the question came from. Zero: every address is on the link.
 	Prefix  netip.Prefix
 	Gateway netip.Addr
+
+	// Probe is for how long AddLink asks, before it uses Addr, whether another station has it: RFC 5227 section 2.1,
+	// RFC 4862 section 5.4. Zero: not at all.
+	Probe time.Duration
 }
 
 // Link is a device that a stack uses.
@@ -35,13 +43,15 @@ type Link struct {
 	mac   wire.MAC // zero: bare IP packets
 	own   wire.MAC // the device's own, by which a node that is not active is heard
 	done  chan struct{}
+	quiet atomic.Bool // not to be heard yet, nor to hear: it is not known whether Addr is free
 
 	neighbors neighbors
 
 	touched []*Conn // by the batch that is being read; used by the reading goroutine only
 }
 
-// AddLink starts to use a device. The stack closes it.
+// AddLink starts to use a device. The stack closes it. The error is EADDRINUSE if another station
+// answers for the address.
 func (s *Stack) AddLink(dev device.Device, cfg LinkConfig) (*Link, error) {
 	f := dev.Features()
 	l := &Link{stack: s, dev: dev, cfg: cfg, mac: cfg.MAC, own: f.MAC, done: make(chan struct{})}
@@ -61,12 +71,24 @@ func (s *Stack) AddLink(dev device.Device, cfg LinkConfig) (*Link, error) {
 	}
 	s.links = append(s.links, l)
 	s.mu.Unlock()
+	l.quiet.Store(cfg.Probe > 0)
 	go l.run()
+	if l.quiet.Load() && l.ethernet() && l.probeFor(cfg.Probe) {
+		s.mu.Lock()
+		s.links = slices.DeleteFunc(slices.Clone(s.links), func(o *Link) bool { return o == l })
+		s.mu.Unlock()
+		l.close()
+		return nil, fmt.Errorf("stack: another station answers for %s: %w", cfg.Addr, errno.AddrInUse)
+	}
+	l.quiet.Store(false)
 	if s.Active() {
 		l.announce()
 	}
 	return l, nil
 }
+
+// active says whether the stack answers on this link.
+func (l *Link) active() bool { return l.stack.Active() && !l.quiet.Load() }
 
 // Addr is the address that the stack answers for on this link.
 func (l *Link) Addr() netip.Addr { return l.cfg.Addr }

@@ -5,9 +5,9 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
@@ -24,7 +24,7 @@ type Listener struct {
 }
 
 // Listen returns a listener for addr. An unspecified address means every
-// address of the stack; that of IPv6 those of IPv4 too. The error is syscall.EADDRINUSE if there is one already.
+// address of the stack; that of IPv6 those of IPv4 too. The error is errno.AddrInUse if there is one already.
 func (s *Stack) Listen(addr netip.AddrPort) (*Listener, error) {
 	l := &Listener{stack: s, addr: addr}
 	l.accept.cond.L = &l.mu
@@ -35,7 +35,7 @@ func (s *Stack) Listen(addr netip.AddrPort) (*Listener, error) {
 	}
 	if s.listeners[addr] != nil {
 		s.mu.Unlock()
-		return nil, syscall.EADDRINUSE
+		return nil, errno.AddrInUse
 	}
 	s.listeners[addr] = l
 	s.ports[addr.Port()]++
@@ -56,15 +56,28 @@ func (s *Stack) Listen(addr netip.AddrPort) (*Listener, error) {
 // Addr is the address that the listener was made with.
 func (l *Listener) Addr() netip.AddrPort { return l.addr }
 
-// admit says whether there is room for one more handshake, and counts it.
-func (l *Listener) admit() bool {
+// admission is what becomes of a new connection.
+type admission int
+
+const (
+	admitted admission = iota
+	crowded            // too many handshakes are under way
+	full               // too many connections wait for Accept
+)
+
+// admit says whether there is room for one more handshake, and counts it if so. A
+// handshake that a SYN cookie completes takes no such room.
+func (l *Listener) admit(cookie bool) admission {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.opening >= l.stack.cfg.Backlog || len(l.queue) >= l.stack.cfg.Backlog {
-		return false
+	switch {
+	case l.closed || len(l.queue) >= l.stack.cfg.Backlog:
+		return full
+	case l.opening >= l.stack.cfg.Backlog && !cookie:
+		return crowded
 	}
 	l.opening++
-	return true
+	return admitted
 }
 
 // leave takes back an admit: the handshake failed.

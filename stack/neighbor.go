@@ -2,6 +2,7 @@ package stack
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,9 @@ type neighbors struct {
 	known   map[netip.Addr]wire.MAC
 	waiting map[netip.Addr][]*Conn
 	probing chan struct{} // not nil: a probe for our own address waits for an answer
+	probed  time.Time     // when it began to
+	seen    []netip.Addr  // stations that were heard last, up to maxSolicited; see Solicit
+	claimed time.Time     // when another station's claim to our address was last answered
 }
 
 // maxNeighbors bounds the table; when it is full it is forgotten.
@@ -25,6 +29,22 @@ const maxNeighbors = 4096
 func (n *neighbors) init() {
 	n.known = map[netip.Addr]wire.MAC{}
 	n.waiting = map[netip.Addr][]*Conn{}
+}
+
+// forget lets c, which is locked, no longer wait for an answer.
+func (n *neighbors) forget(c *Conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for addr, waiting := range n.waiting {
+		if i := slices.Index(waiting, c); i >= 0 {
+			if waiting = slices.Delete(waiting, i, i+1); len(waiting) > 0 {
+				n.waiting[addr] = waiting
+			} else {
+				delete(n.waiting, addr)
+			}
+			return
+		}
+	}
 }
 
 // inputARP answers questions for our address and takes note of answers.
@@ -36,11 +56,11 @@ func (l *Link) inputARP(b []byte) {
 		return
 	}
 	if arp.SenderIP == l.cfg.Addr {
-		l.claimed()
+		l.claimed(arp.Op == wire.ARPReply && arp.TargetMAC == l.own)
 		return
 	}
 	l.learned(arp.SenderIP, arp.SenderMAC)
-	if arp.Op != wire.ARPRequest || arp.TargetIP != l.cfg.Addr || !s.Active() {
+	if arp.Op != wire.ARPRequest || arp.TargetIP != l.cfg.Addr || !l.active() {
 		return
 	}
 	// A probe asks whether anybody serves; the answer is true even in doubt, and
@@ -52,8 +72,8 @@ func (l *Link) inputARP(b []byte) {
 	}
 }
 
-// inputNeighbor is inputARP for IPv6. It returns false if the packet is no neighbour message.
-func (l *Link) inputNeighbor(from wire.MAC, ip *wire.IP, b []byte) bool {
+// inputNeighbor is inputARP for IPv6; direct says that the frame was sent to our own MAC. It returns false if the packet is no neighbour message.
+func (l *Link) inputNeighbor(from wire.MAC, direct bool, ip *wire.IP, b []byte) bool {
 	s := l.stack
 	m, err := wire.ParseICMP(b, ip.Src, ip.Dst)
 	if err != nil || m.Type != wire.ICMPv6NeighborSolicitation && m.Type != wire.ICMPv6NeighborAdvertisement {
@@ -66,10 +86,10 @@ func (l *Link) inputNeighbor(from wire.MAC, ip *wire.IP, b []byte) bool {
 	}
 	switch {
 	case n.Advertisement && n.Target == l.cfg.Addr:
-		l.claimed()
+		l.claimed(direct)
 	case n.Advertisement:
 		l.learned(n.Target, n.LinkAddr)
-	case n.Target == l.cfg.Addr && s.Active():
+	case n.Target == l.cfg.Addr && l.active():
 		probe := ip.Src.IsUnspecified() // duplicate address detection: RFC 4862 section 5.4
 		if !probe && !s.sure() {
 			return true
@@ -77,7 +97,7 @@ func (l *Link) inputNeighbor(from wire.MAC, ip *wire.IP, b []byte) bool {
 		answer := wire.Neighbor{Advertisement: true, Target: l.cfg.Addr, LinkAddr: l.mac, Solicited: !probe, Override: true}
 		to := ip.Src
 		if probe {
-			to, from = allNodes, wire.MulticastMAC(allNodes)
+			to = allNodes // but only for who asked: RFC 6085
 		} else {
 			l.learned(ip.Src, n.LinkAddr)
 		}
@@ -88,23 +108,37 @@ func (l *Link) inputNeighbor(from wire.MAC, ip *wire.IP, b []byte) bool {
 
 var allNodes = netip.MustParseAddr("ff02::1")
 
-// claimed is called when another station says that our address is its own.
-func (l *Link) claimed() {
+// claimed is called when another station says that our address is its own; direct, if it says so to us alone.
+func (l *Link) claimed(direct bool) {
 	n := &l.neighbors
 	n.mu.Lock()
-	if n.probing != nil {
+	// An announcement is not an answer if it may have been under way before the question: its
+	// sender may have died since.
+	if n.probing != nil && (direct || time.Since(n.probed) >= probeGap) {
 		close(n.probing)
 		n.probing = nil
 	}
+	active := l.active()
+	now := time.Now()
+	defend := active && now.Sub(n.claimed) >= defendInterval
+	if defend {
+		n.claimed = now
+	}
 	n.mu.Unlock()
-	if l.stack.Active() {
+	if active {
 		l.stack.Stats.Conflicts.Add(1)
+	}
+	if defend {
 		l.stack.log.Warn("ftcp: another station claims the service address", "addr", l.cfg.Addr)
 		if l.stack.sure() {
 			l.announceOnce()
 		}
 	}
 }
+
+// defendInterval is the least time between two answers to a claim: two stations that both
+// believe to be in the right must not flood the network (RFC 5227 section 2.4).
+const defendInterval = time.Second
 
 // learned takes note of where addr is, and lets go what waits for it.
 func (l *Link) learned(addr netip.Addr, mac wire.MAC) {
@@ -113,6 +147,12 @@ func (l *Link) learned(addr netip.Addr, mac wire.MAC) {
 	}
 	n := &l.neighbors
 	n.mu.Lock()
+	if !slices.Contains(n.seen, addr) {
+		if len(n.seen) == maxSolicited {
+			n.seen = slices.Delete(n.seen, 0, 1)
+		}
+		n.seen = append(n.seen, addr)
+	}
 	waiting := n.waiting[addr]
 	if _, known := n.known[addr]; known || waiting != nil {
 		if len(n.known) >= maxNeighbors {
@@ -175,11 +215,7 @@ func (l *Link) ask(addr netip.Addr, from wire.MAC, sender netip.Addr) {
 // probe asks once whether another station answers for our address. It speaks
 // with the device's own MAC: the group's would draw the clients' frames here.
 func (l *Link) probe() {
-	unspecified := netip.IPv4Unspecified()
-	if l.cfg.Addr.Is6() {
-		unspecified = netip.IPv6Unspecified()
-	}
-	l.ask(l.cfg.Addr, l.own, unspecified)
+	l.ask(l.cfg.Addr, l.own, unspecified(l.cfg.Addr))
 }
 
 // probeGap is the time between two probes.
@@ -209,7 +245,7 @@ func (l *Link) probeFor(wait time.Duration) bool {
 	n := &l.neighbors
 	n.mu.Lock()
 	if n.probing == nil {
-		n.probing = make(chan struct{})
+		n.probing, n.probed = make(chan struct{}), time.Now()
 	}
 	answer := n.probing
 	n.mu.Unlock()
@@ -229,12 +265,52 @@ func (l *Link) probeFor(wait time.Duration) bool {
 	}
 }
 
+// Solicit asks, without a claim to our addresses, for stations that ought to be there: gateways,
+// some of our peers, and those that were heard last. An answer shows that a network can be heard.
+func (s *Stack) Solicit() {
+	s.mu.RLock()
+	links := s.links
+	peers := make([]netip.Addr, 0, maxSolicited)
+	for t := range s.conns {
+		if len(peers) == maxSolicited {
+			break
+		}
+		peers = append(peers, t.remote.Addr())
+	}
+	s.mu.RUnlock()
+	for _, l := range links {
+		if l.ethernet() {
+			l.solicit(peers)
+		}
+	}
+}
+
+const maxSolicited = 8
+
+func (l *Link) solicit(peers []netip.Addr) {
+	l.neighbors.mu.Lock()
+	stations := append([]netip.Addr{l.cfg.Gateway}, l.neighbors.seen...)
+	l.neighbors.mu.Unlock()
+	for _, addr := range append(stations, peers...) {
+		if addr.IsValid() && addr.Is4() == l.cfg.Addr.Is4() {
+			l.ask(addr, l.own, unspecified(addr))
+		}
+	}
+}
+
+func unspecified(like netip.Addr) netip.Addr {
+	if like.Is6() {
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
+}
+
 // announceAt are the times after a takeover at which the address is announced: several,
 // since any one may be lost, and over seconds, for switches that are slow to learn.
 var announceAt = [...]time.Duration{0, 20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second}
 
-// announce tells all stations, several times, where the addresses are now.
-func (s *Stack) announce() {
+// Announce tells all stations, several times, where the addresses are now.
+func (s *Stack) Announce() {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, l := range s.links {

@@ -63,7 +63,8 @@ func (c *Conn) TakeOver(tsShift uint32, recent bool) {
 	c.core.TakeOver(now, tsShift)
 	c.offerReplica()
 	c.flush(now)
-	if recent && !c.core.Ended() {
+	// A peer that still waits for our SYN would take the second for an answer, and give up.
+	if recent && c.core.Established() && !c.core.Ended() {
 		c.wake(wakeTooBig)
 		c.wake(wakeUnreachable)
 	}
@@ -83,7 +84,7 @@ func (c *Conn) offerReplica() {
 	case !c.core.Replica():
 		// Taken over in the middle of its handshake.
 		c.waiting = false
-		if l.admit() {
+		if l.admit(true) == admitted {
 			c.listener = l
 		} else {
 			c.core.End(nil)

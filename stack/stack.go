@@ -60,9 +60,11 @@ type Stack struct {
 
 	// active says that this stack is the one that answers. One that is not
 	// hears only answers to its probes, and sends nothing but these.
-	active   atomic.Bool
-	observer Observer
-	sure     func() bool
+	active atomic.Bool
+
+	cookiesUntil atomic.Int64 // when the last cookie expires, in Unix seconds
+	observer     Observer
+	sure         func() bool
 
 	mu        sync.RWMutex
 	conns     map[tuple]*Conn
@@ -90,11 +92,13 @@ type Stats struct {
 	Received    atomic.Uint64 // packets
 	Malformed   atomic.Uint64 // packets that are no packets
 	BadChecksum atomic.Uint64
+	Martians    atomic.Uint64 // packets from addresses that cannot be anybody's, or for us by broadcast
 	Fragments   atomic.Uint64 // IP fragments; they are not reassembled
 	NoListener  atomic.Uint64 // segments for connections and ports that do not exist
-	Backlog     atomic.Uint64 // SYNs for a listener whose queues are full
+	Backlog     atomic.Uint64 // SYNs for a listener whose queue for Accept is full
+	Cookies     atomic.Uint64 // SYNs that were answered with a cookie: there were too many half-open connections
 	Conflicts   atomic.Uint64 // another station claimed one of our addresses
-	BadICMP     atomic.Uint64 // ICMP errors that quote nothing of ours
+	BadICMP     atomic.Uint64 // ICMP errors that quote nothing that we have under way
 	ResetsHeld  atomic.Uint64 // RSTs that were not sent, in doubt whether another node has taken over
 }
 
@@ -209,7 +213,8 @@ func (s *Stack) Timestamp() uint32 { return uint32(time.Since(s.epoch) / time.Mi
 // Activate makes the stack answer for its addresses, and announces them.
 func (s *Stack) Activate() {
 	s.active.Store(true)
-	s.announce()
+	s.expectCookies(time.Now()) // of the node before
+	s.Announce()
 }
 
 // Deactivate silences the stack. Its connections, which another node

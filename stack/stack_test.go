@@ -14,6 +14,7 @@ import (
 
 	"github.com/ftcp-project/ftcp/ftcptest"
 	"github.com/ftcp-project/ftcp/stack"
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
@@ -133,16 +134,21 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-// A host that is not there is a timeout of the caller's context.
+// A host that is not there is a matter of three questions, or of the caller's context.
 func TestNobodyThere(t *testing.T) {
+	nobody := netip.MustParseAddrPort("10.0.0.9:80")
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, &ftcptest.Network{})
 		defer b.close()
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		_, err := b.client.Dial(context.Background(), b.link, clientAddr, nobody)
+		if !errors.Is(err, errno.HostUnreachable) {
+			t.Errorf("err = %v", err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		_, err := b.client.Dial(ctx, b.link, clientAddr, netip.MustParseAddrPort("10.0.0.9:80"))
+		_, err = b.client.Dial(ctx, b.link, clientAddr, nobody)
 		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatalf("err = %v", err)
+			t.Errorf("err = %v", err)
 		}
 	})
 }

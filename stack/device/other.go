@@ -4,11 +4,12 @@ package device
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"runtime"
 )
 
-var errNone = errors.New("device: no packet device on " + runtime.GOOS + "; set Node.Device")
+var errNone = fmt.Errorf("device: no packet device on %s; set Node.Device: %w", runtime.GOOS, errors.ErrUnsupported)
 
 // Packet is a device that exists on Linux only.
 type Packet struct{ none }

@@ -15,6 +15,7 @@ const (
 	frameHeader = 14
 
 	ip4Destination = frameHeader + 16
+	arpOp          = frameHeader + 6
 	arpSender      = frameHeader + 14
 	arpTarget      = frameHeader + 24
 
@@ -24,9 +25,12 @@ const (
 	ndTarget       = frameHeader + 40 + 8
 )
 
+const arpReply = 2
+
 // packetRules select the frames for a service address: the packets sent to it, and what
 // concerns it in ARP or neighbour discovery. The latter includes other
-// stations' claims to the address.
+// stations' claims to the address, and their answers to probes, which carry no
+// address of the one who asked: by these a standby knows that it is not cut off.
 func packetRules(addr netip.Addr, mac wire.MAC) []rule {
 	rules := []rule{
 		// The kernel has taken a VLAN's tag off already, so that the frame looks as if
@@ -54,7 +58,10 @@ func packetRules(addr netip.Addr, mac wire.MAC) []rule {
 		return append(rules,
 			accept(slices.Concat(ethertype(unix.ETH_P_IP), addressIs(ip4Destination, addr))...),
 			accept(slices.Concat(ethertype(unix.ETH_P_ARP), addressIs(arpTarget, addr))...),
-			accept(slices.Concat(ethertype(unix.ETH_P_ARP), addressIs(arpSender, addr))...))
+			accept(slices.Concat(ethertype(unix.ETH_P_ARP), addressIs(arpSender, addr))...),
+			accept(slices.Concat(ethertype(unix.ETH_P_ARP),
+				[]bpf.Instruction{load(arpOp, 2), equal(arpReply)},
+				addressIs(arpTarget, netip.IPv4Unspecified()))...))
 	}
 	return append(rules,
 		accept(slices.Concat(ethertype(unix.ETH_P_IPV6), addressIs(ip6Destination, addr))...),
@@ -64,5 +71,11 @@ func packetRules(addr netip.Addr, mac wire.MAC) []rule {
 				load(ip6NextHeader, 1), equal(unix.IPPROTO_ICMPV6),
 				load(ndType, 1), atLeast(135), atMost(136),
 			},
-			addressIs(ndTarget, addr))...))
+			addressIs(ndTarget, addr))...),
+		accept(slices.Concat(ethertype(unix.ETH_P_IPV6),
+			[]bpf.Instruction{
+				load(ip6NextHeader, 1), equal(unix.IPPROTO_ICMPV6),
+				load(ndType, 1), equal(136),
+			},
+			addressIs(ip6Destination, netip.IPv6LinkLocalAllNodes()))...))
 }

@@ -309,6 +309,10 @@ func TestPacketFilter(t *testing.T) {
 		a := wire.ARP{Op: wire.ARPRequest, SenderMAC: client, SenderIP: sender, TargetIP: target}
 		return a.Append(wire.Ethernet{Dst: wire.Broadcast, Src: client, Type: wire.EtherTypeARP}.Append(nil))
 	}
+	answer := func(target netip.Addr) []byte {
+		a := wire.ARP{Op: wire.ARPReply, SenderMAC: client, SenderIP: from4, TargetMAC: own, TargetIP: target}
+		return a.Append(wire.Ethernet{Dst: own, Src: client, Type: wire.EtherTypeARP}.Append(nil))
+	}
 	neighbor := func(adv bool, target netip.Addr) []byte {
 		dst := netip.MustParseAddr("ff02::1")
 		n := wire.Neighbor{Advertisement: adv, Target: target, LinkAddr: client}
@@ -335,6 +339,8 @@ func TestPacketFilter(t *testing.T) {
 		{"claim to the address", service4, arp(service4, service4), true},
 		{"question by the address", service4, arp(service4, other4), true},
 		{"question for another address", service4, arp(from4, other4), false},
+		{"answer to a probe", service4, answer(zero), true},
+		{"answer to another", service4, answer(other4), false},
 		{"IPv6 to an IPv4 service", service4, segment(group, from6, service6), false},
 		{"in a VLAN", service4, tagged(5, segment(group, from4, service4)), false},
 		{"with a priority", service4, tagged(0, segment(group, from4, service4)), true},
@@ -346,7 +352,7 @@ func TestPacketFilter(t *testing.T) {
 		{"solicitation", service6, neighbor(false, service6), true},
 		{"solicitation of another", service6, neighbor(false, other6), false},
 		{"advertisement", service6, neighbor(true, service6), true},
-		{"advertisement of another", service6, neighbor(true, other6), false},
+		{"advertisement of another to all, as the answer to a probe is", service6, neighbor(true, other6), true},
 		{"ARP to an IPv6 service", service6, arp(from4, service4), false},
 	} {
 		t.Run(fmt.Sprintf("%v/%s", tt.service, tt.name), func(t *testing.T) {

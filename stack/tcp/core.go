@@ -183,10 +183,16 @@ func newCore(cfg Config) *Core {
 	}
 	c.out.init(1)
 	c.in.init(1)
-	for c.rcvShift < 14 && cfg.ReceiveBuffer>>c.rcvShift > math.MaxUint16 {
-		c.rcvShift++
-	}
+	c.rcvShift = WindowScale(cfg.ReceiveBuffer)
 	return c
+}
+
+// WindowScale is the shift with which a window of the size of a receive buffer can be advertised: RFC 7323 section 2.3.
+func WindowScale(buffer int) (shift uint8) {
+	for shift < wire.MaxWindowScale && buffer>>shift > math.MaxUint16 {
+		shift++
+	}
+	return shift
 }
 
 // defaultMSS is assumed of a peer that does not say: RFC 9293 section 3.7.1.
@@ -208,6 +214,13 @@ func Accept(cfg Config, now time.Time, syn *wire.TCP) *Core {
 	c.takeSYN(now, syn)
 	c.edge = 1 + min(int64(cfg.ReceiveBuffer), math.MaxUint16)
 	return c
+}
+
+// Answered takes note that our SYN has been sent by other means: as a SYN cookie.
+func (c *Core) Answered() {
+	c.nxt, c.max, c.acked = 1, 1, 1
+	c.board.restart(0, 1)
+	c.board.findNothingLost()
 }
 
 // takeSYN takes over what the peer's SYN says. On an active open, an option that

@@ -1,0 +1,44 @@
+package ftcp
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestFromEnvironment(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		env  map[string]string
+		want *Node
+		err  string
+	}{
+		{"nothing", nil, &Node{Secret: []byte{}}, ""},
+		{"everything", map[string]string{
+			"FTCP_GROUP": "orders", "FTCP_SECRET": "0123456789abcdef", "FTCP_PEERS": "10.0.0.11:7420, b ,,", "FTCP_BIND": ":7421",
+			"FTCP_INTERFACE": "eth1", "FTCP_MODE": "mirror", "FTCP_HISTORY": "1024",
+		}, &Node{
+			Group: "orders", Secret: []byte("0123456789abcdef"), Peers: []string{"10.0.0.11:7420", "b"}, Bind: ":7421",
+			Interface: "eth1", History: 1024,
+		}, ""},
+		{"no history", map[string]string{"FTCP_HISTORY": "-1"}, &Node{Secret: []byte{}, History: -1}, ""},
+		{"mode", map[string]string{"FTCP_MODE": "Mirror"}, nil, `FTCP_MODE is "Mirror"; the only mode is mirror`},
+		{"history", map[string]string{"FTCP_HISTORY": "1 MB"}, nil, `FTCP_HISTORY is "1 MB"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n, err := fromEnvironment(func(key string) string { return test.env[key] })
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("error is %v; want %q in it", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(n, test.want) {
+				t.Errorf("node is %+v; want %+v", n, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,5 @@
+//go:build linux && race
+
+package ftcp_test
+
+const raceEnabled = true

@@ -56,7 +56,7 @@ type feed struct {
 	first bool // was there before the standby
 
 	sent     tcp.Positions // what the log says
-	caughtUp int64         // end of the output when the snapshot was taken: verified there, the standby has caught up
+	goal     goal          // what the standby needs for having caught up
 	gateAt   int64         // end of the output that may have left when the marks were set
 	confirm  int64         // input that the standby has
 	verified int64         // output that the standby's handler has produced too
@@ -310,7 +310,7 @@ func (s *session) record(records []*replpb.Record, f *feed, core *tcp.Core) []*r
 		records = append(records, &replpb.Record{Conn: f.id, Open: openRecord(f.conn, core.Snapshot(), f.conn.PeerMAC())})
 		f.opened = true
 		f.sent = tcp.Positions{InEnd: 1, OutEnd: 1}
-		f.caughtUp = p.OutEnd
+		f.goal = goal{in: p.InEnd, read: p.Read, out: p.OutEnd}
 	}
 	if p.InEnd > f.sent.InEnd && p.InStart > f.sent.InEnd {
 		// Cannot be: what was not sent is retained. Better unprotected than wrong.
@@ -457,8 +457,8 @@ func (s *session) confirm(lsn uint64) error {
 				f.first = false
 				s.opening--
 			}
-			s.tryGate(f)
 		}
+		s.tryGate(f)
 		if len(touched) == 0 || touched[len(touched)-1] != f {
 			touched = append(touched, f)
 		}
@@ -527,9 +527,13 @@ func (s *session) progress(p *replpb.Progress) {
 	s.apply(f)
 }
 
+// goal is where a connection was when its snapshot was taken. A standby that has come as far has caught up:
+// with the marks set before, the peer would wait until the whole history has been replayed.
+type goal struct{ in, read, out int64 }
+
 // tryGate sets the marks of a connection with the next delta, if the standby has caught up with it.
 func (s *session) tryGate(f *feed) {
-	if !f.gated && !f.releasing && f.verified >= f.caughtUp {
+	if !f.gated && !f.wantGate && !f.releasing && f.verified >= f.goal.out && f.confirm >= f.goal.in && f.read >= f.goal.read-lazyBytes {
 		f.wantGate = true
 		s.push(f)
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -160,12 +159,16 @@ func (l *link) send(f *replpb.Frame) error {
 		return err
 	}
 	l.out = out
-	if _, err := l.conn.Write(out); err != nil {
+	l.raw.gather()
+	_, err = l.conn.Write(out)
+	if e := l.raw.flush(); err == nil {
+		err = e
+	}
+	if err != nil {
 		err = l.explain("send to", err)
 		l.sendErr.CompareAndSwap(nil, &err)
-		return err
 	}
-	return nil
+	return err
 }
 
 // receive waits for the next frame and makes it the content of f.
@@ -345,13 +348,13 @@ type recordConn struct {
 	left int  // bytes of the current record that TLS has not read
 	eof  bool // the connection has ended, and TLS knows
 
-	mu        sync.Mutex // guards what follows, and orders writes
+	writing   chan struct{} // full while somebody writes; guards what follows
 	gathering bool
 	out       []byte // what has been gathered
 }
 
 func newRecordConn(c net.Conn) *recordConn {
-	return &recordConn{Conn: c, r: bufio.NewReaderSize(c, 128<<10)}
+	return &recordConn{Conn: c, r: bufio.NewReaderSize(c, 128<<10), writing: make(chan struct{}, 1)}
 }
 
 func (c *recordConn) Read(b []byte) (int, error) {
@@ -373,15 +376,15 @@ func (c *recordConn) Read(b []byte) (int, error) {
 
 // gather makes writes wait for flush.
 func (c *recordConn) gather() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.writing <- struct{}{}
 	c.gathering = true
+	<-c.writing
 }
 
 // flush writes what has been gathered.
 func (c *recordConn) flush() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.writing <- struct{}{}
+	defer func() { <-c.writing }()
 	c.gathering = false
 	if len(c.out) == 0 {
 		return nil
@@ -392,8 +395,8 @@ func (c *recordConn) flush() error {
 }
 
 func (c *recordConn) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.writing <- struct{}{}
+	defer func() { <-c.writing }()
 	if c.gathering {
 		c.out = append(c.out, b...)
 		return len(b), nil

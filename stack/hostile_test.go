@@ -607,3 +607,16 @@ func exchange(t *testing.T, c, s *stack.Conn) {
 		}
 	}
 }
+
+// A segment that only guesses a connection's numbers does not draw its answers elsewhere.
+func TestDiverted(t *testing.T) {
+	hostile(t, stack.Config{}, func(t *testing.T, a *attacker) {
+		c, s := a.established()
+		a.answers()
+		for range 100 {
+			a.segment(c.LocalAddr(), wire.TCP{Seq: rand.Uint32(), Ack: rand.Uint32(), Flags: wire.ACK, Window: 1000}, "x")
+		}
+		exchange(t, c, s)
+		a.silence()
+	})
+}

@@ -108,12 +108,15 @@ func (l *Link) inputTCP(now time.Time, from wire.MAC, ip *wire.IP, seg *tcp.Segm
 		c.mu.Lock()
 		return
 	}
-	if seg.SegmentSize > 0 {
-		size = size - len(seg.Payload) + seg.SegmentSize
+	payload := len(seg.Payload)
+	if c.core.Recv(now, seg) {
+		// Only the peer itself can say where its answers go, and how large its packets are.
+		c.link, c.peerMAC = l, from
+		if seg.SegmentSize > 0 {
+			size = size - payload + seg.SegmentSize
+		}
+		c.core.NotePacket(size)
 	}
-	c.core.NotePacket(size)
-	c.core.Recv(now, seg)
-	c.link, c.peerMAC = l, from
 	if c.core.Urgent() {
 		c.flush(now) // every duplicate ACK counts: RFC 5681 section 4.2
 	} else if !c.touched {

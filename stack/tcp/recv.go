@@ -8,38 +8,48 @@ import (
 
 // Recv processes a segment whose checksum and addresses were right:
 // RFC 9293 section 3.10.7, https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.
-// Whatever it causes to be sent leaves with the next Send.
-func (c *Core) Recv(now time.Time, seg *Segment) {
+// Whatever it causes to be sent leaves with the next Send. It returns whether the segment can
+// be the peer's, by its sequence and acknowledgement numbers.
+func (c *Core) Recv(now time.Time, seg *Segment) bool {
 	if c.closed {
-		return // the shell answers for connections that are not there
+		return false // the shell answers for connections that are not there
 	}
 	c.keep.heard(now)
 	if c.rcvNxt == 0 {
 		c.recvSynSent(now, seg) // 3.10.7.3
-		return
+		return c.rcvNxt > 0
 	}
 	// 3.10.7.4
 	if !c.checkSequence(now, seg) { // first
-		return
+		return c.plausible(seg)
 	}
 	switch {
 	case seg.Flags&wire.RST != 0: // second; there is no security compartment, which would be third
 		c.recvRST(now, seg)
-		return
+		return false
 	case seg.Flags&wire.SYN != 0 && (c.una > 0 || c.rcvPos(seg.Seq) != 0): // fourth
 		c.sendChallenge(now) // RFC 5961 section 4
-		return
+		return false
 	case seg.Flags&wire.ACK == 0: // fifth
-		return
+		return false
 	}
 	if !c.recvACK(now, seg) {
-		return
+		return false
 	}
 	// Sixth would be URG: urgent data is data.
 	if seg.Flags&wire.SYN != 0 {
 		seg.Seq++ // the SYN's place
 	}
 	c.recvData(now, seg) // seventh, and eighth: FIN
+	return true
+}
+
+// plausible says that a segment with nothing new in it, such as a keep-alive, shows by both
+// of its numbers that its sender knows the connection.
+func (c *Core) plausible(seg *Segment) bool {
+	pos, ack := c.rcvPos(seg.Seq), c.sndPos(seg.Ack)
+	return seg.Flags&(wire.ACK|wire.RST|wire.SYN) == wire.ACK && c.una > 0 &&
+		c.rcvNxt-int64(c.cfg.ReceiveBuffer) <= pos && pos <= c.rcvNxt && c.una-c.sndMax <= ack && ack <= c.max
 }
 
 // recvSynSent is RFC 9293 section 3.10.7.3.

@@ -616,7 +616,8 @@ func TestDiverted(t *testing.T) {
 		for range 100 {
 			a.segment(c.LocalAddr(), wire.TCP{Seq: rand.Uint32(), Ack: rand.Uint32(), Flags: wire.ACK, Window: 1000}, "x")
 		}
-		exchange(t, c, s)
-		a.silence()
+		synctest.Wait()
+		a.silence()       // not even the challenge ACKs
+		exchange(t, s, c) // the server speaks first
 	})
 }

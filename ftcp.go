@@ -31,7 +31,8 @@
 // read the same input on both. What a handler writes has to be a function of what it has read from its
 // connection. Output leaves only when the other node's handler has produced it too. If the
 // two differ, nothing inconsistent is sent: the connection goes on without
-// protection, counted in Status.
+// protection, counted in Status. A server of package net/http has to leave out its Date
+// header, w.Header()["Date"] = nil: two clocks differ.
 //
 // Connections made by Dial are not protected.
 //

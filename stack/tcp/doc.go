@@ -28,6 +28,39 @@
 // of a connection is therefore a handful of numbers, and a replica cannot be in
 // a state that its numbers contradict.
 //
+// # Where the RFCs are
+//
+// The tests are scripts in testdata, unless they are named Test or Fuzz.
+//
+//	RFC, section             what                                    where             tests
+//	9293 3.5, 3.10.1         opens, also simultaneous                recv.go, core.go  listen-*, connect-*
+//	9293 3.6, 3.10.4         closes in every order, half-close       user.go, recv.go  established-close-*, fin-wait-*, close-wait-*, last-ack-*
+//	9293 3.6.1, 6191, 1337   TIME-WAIT, its reuse, RST in it         timewait.go       time-wait-*
+//	9293 3.10.7.4            the eight checks, in order              recv.go           established-*, syn-received-*
+//	9293 3.8.3, 6298         retransmission, back-off, giving up     timers.go, rtt.go *-rto*, *-lost, *-exhausted
+//	9293 3.8.4               keep-alive                              keepalive.go      keepalive-*
+//	9293 3.8.6.1             zero-window probes                      timers.go         established-zero-window*
+//	9293 3.8.6.2             silly windows, both sides               send.go, window.go established-send-*, established-window-*
+//	9293 3.8.6.3             delayed ACK                             recv.go           established-data-delayed-ack, *-every-second
+//	9293 3.7.4               Nagle (off unless asked for)            send.go           established-nagle*
+//	9293 3.8.5, 6093         urgent data, in line                    recv.go           established-urgent
+//	6691, 9293 3.7.1         MSS                                     core.go           listen-syn-*, connect-initial-window
+//	1191, 8201, 5927         path MTU from ICMP, checked             replica.go        pathmtu*
+//	7323                     window scale, timestamps, PAWS          recv.go, window.go timestamps-*, paws*, TestWindowRounding
+//	2018, 2883               SACK and D-SACK, sent                   send.go, reassembly.go established-ooo*, *-dsack
+//	2018, 2883, 6675         SACK and D-SACK, used                   scoreboard.go     established-sack-*
+//	8985                     RACK-TLP                                rack.go, tailprobe.go established-sack-recovery, *-reordered, *-tail-loss
+//	9937 (6937)              PRR                                     prr.go            established-fast-retransmit*, *-sack-recovery
+//	5681, 6582, 3042         without SACK: NewReno                   recovery.go       established-fast-retransmit*
+//	3522, 3708, 4015         undo of what was no loss                recovery.go       established-rto-spurious, *-in-vain
+//	6928, 3465, 5681 4.1     initial window, byte counting, idle     congestion.go     connect-initial-window, established-idle-restart
+//	9438, 9406               CUBIC, HyStart++                        cubic.go, hystart.go established-idle-restart, FuzzPair
+//	5961                     RST, SYN and ACK attacks                recv.go, challenge.go established-rst-*, established-syn, *-challenge-limit
+//	-                        the marks                               marks.go          gate-*, ungate*
+//	-                        takeover, in every state                replica.go        takeover-*, FuzzReplica
+//
+// Not here: pacing, ECN (RFC 3168), tuning of buffers, path MTU probing (RFC 8899), the user timeout (RFC 5482).
+//
 // # Choices
 //
 //   - RTO: minimum 200 ms as in Linux, not the 1 s of RFC 6298.

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ftcp-project/ftcp"
 	"github.com/ftcp-project/ftcp/ftcptest"
 )
 
@@ -73,7 +74,7 @@ func converse(c net.Conn) error {
 // from the connection's SYN on; at decides about it.
 func exchange(s *scenario, at func(k int) ftcptest.Verdict) (frames int, took time.Duration) {
 	var k atomic.Int64
-	s.filter = func(ftcptest.Frame) ftcptest.Verdict { return at(int(k.Add(1))) }
+	s.decide(func(ftcptest.Frame) ftcptest.Verdict { return at(int(k.Add(1))) })
 	start := time.Now()
 	s.must(converse(s.dial()))
 	return int(k.Load()), time.Since(start)
@@ -166,7 +167,12 @@ func TestEveryStep(t *testing.T) {
 }
 
 func stepCluster(delay time.Duration) *ftcptest.Cluster {
-	return &ftcptest.Cluster{Serve: reports, Network: &ftcptest.Network{Faults: ftcptest.Faults{Delay: delay}}}
+	return &ftcptest.Cluster{
+		Serve:   reports,
+		Network: &ftcptest.Network{Faults: ftcptest.Faults{Delay: delay}},
+		// A size that window fields have to round.
+		Configure: func(n *ftcp.Node) { n.ReceiveBuffer = 1<<20 + 77 },
+	}
 }
 
 func everyStep(t *testing.T, m mishap, delay time.Duration, verdict ftcptest.Verdict, frames int) {
@@ -174,12 +180,13 @@ func everyStep(t *testing.T, m mishap, delay time.Duration, verdict ftcptest.Ver
 	for k := 1; k <= frames && !t.Failed(); k++ {
 		synctest.Test(t, func(t *testing.T) {
 			s := begin(t, stepCluster(delay))
-			active, struck := s.Active(), false
+			active := s.Active()
+			var struck atomic.Bool
 			_, took := exchange(s, func(i int) ftcptest.Verdict {
 				if i != k {
 					return ftcptest.Pass
 				}
-				struck = true
+				struck.Store(true)
 				m.strike(s, active)
 				return verdict
 			})
@@ -187,8 +194,8 @@ func everyStep(t *testing.T, m mishap, delay time.Duration, verdict ftcptest.Ver
 			if took > m.longest {
 				t.Errorf("the exchange took %v; the frames:\n%s", took, s.history())
 			}
-			s.filter = nil
-			if m.after != nil && struck {
+			s.decide(nil)
+			if m.after != nil && struck.Load() {
 				m.after(s, active)
 			}
 			if t.Failed() {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,6 +99,63 @@ func TestPause(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A link that was broken for a moment costs the client no more than that, although the standby
+// has given up: it says so as soon as it can be heard.
+func TestLinkBrokenBriefly(t *testing.T) {
+	play(t, &ftcptest.Cluster{}, func(s *scenario) {
+		c := s.dial()
+		s.must(ask(c, "hello"))
+		active := s.Active()
+		active.Links.Unplug()
+		begin := time.Now()
+		time.AfterFunc(330*time.Millisecond, active.Links.Plug)
+		s.must(ask(c, "are you there?"))
+		d := time.Since(begin)
+		t.Logf("answered after %v", d)
+		if d > 450*time.Millisecond || s.Active() != active {
+			t.Errorf("the answer took %v", d)
+		}
+		s.inPair()
+		s.must(c.Close())
+	})
+}
+
+// A switch that believes the last frames of a node that was stopped, and come out late, sends the
+// client's frames to it. The client does not have to wait for it to find out.
+func TestLateFrames(t *testing.T) {
+	play(t, &ftcptest.Cluster{}, func(s *scenario) {
+		c := s.dial()
+		s.must(ask(c, "hello"))
+		old := s.Active()
+		var late atomic.Int32
+		s.decide(func(f ftcptest.Frame) ftcptest.Verdict {
+			_, seg, payload, ok := parseTCP(f)
+			if !ok || f.From != old.Name || seg.SrcPort != 80 || len(payload) == 0 {
+				return ftcptest.Pass
+			}
+			if late.Add(1) == 1 {
+				old.Pause() // with this answer sent, and its acknowledgement to come
+				return ftcptest.Pass
+			}
+			return ftcptest.Verdict(10 * time.Millisecond)
+		})
+		s.must(ask(c, "lost"))
+		time.Sleep(5 * time.Second) // the new node has said all that it had to say
+		old.Resume()
+		s.inPair()
+		time.Sleep(20 * time.Millisecond)
+		if late.Load() < 2 || s.Active() == old {
+			t.Fatalf("%d late frames\n%s", late.Load()-1, s.roles())
+		}
+		begin := time.Now()
+		s.must(ask(c, "again"))
+		if d := time.Since(begin); d > 10*time.Millisecond {
+			t.Errorf("the answer took %v", d)
+		}
+		s.must(c.Close())
+	})
 }
 
 // One connection, and takeover after takeover, in both directions.

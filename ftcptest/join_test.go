@@ -103,7 +103,7 @@ func TestHistoryThatIsGone(t *testing.T) {
 			t.Errorf("%+v, %v", st, served.Protected())
 		}
 		s.must(ask(long, "it goes on"))
-		s.resets = true
+		s.allowResets()
 		s.Active().Kill()
 		s.must(ask(short, "z"))
 		if err := ask(long, "and is lost"); !errors.Is(err, syscall.ECONNRESET) {

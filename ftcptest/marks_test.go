@@ -2,7 +2,9 @@ package ftcptest_test
 
 import (
 	"io"
+	"net"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,81 +16,88 @@ import (
 // patient keeps nodes from giving each other up while a test holds their link.
 func patient(n *ftcp.Node) { n.Heartbeat, n.Misses, n.MaxLag = time.Second, 60, time.Minute }
 
-// seen is what the service address has shown of a connection.
+// seen is what the service address has shown since the test began to look.
 type seen struct {
-	segments  int
-	ack, end  uint32 // highest acknowledgement, and end of the highest data, FIN included
-	syn, fin  bool
-	committed int
+	segments int
+	ack, end uint32 // highest acknowledgement, and end of the highest data; 0: none
+	fin      bool
 }
 
-// shows follows what the service address sends, from now on.
-func (s *scenario) shows() *seen {
-	v := &seen{}
-	s.filter = func(f ftcptest.Frame) ftcptest.Verdict {
+// look follows what the service address sends. What it returns says what that was, so far.
+func (s *scenario) look() func() seen {
+	var mu sync.Mutex
+	var v seen
+	s.decide(func(f ftcptest.Frame) ftcptest.Verdict {
 		ip, seg, payload, ok := parseTCP(f)
-		if ok && netip.AddrPortFrom(ip.Src, seg.SrcPort) == s.service {
-			v.segments++
-			v.syn = v.syn || seg.Flags&wire.SYN != 0
-			v.fin = v.fin || seg.Flags&wire.FIN != 0
-			if v.ack == 0 || int32(seg.Ack-v.ack) > 0 {
-				v.ack = seg.Ack
-			}
-			end := seg.Seq + uint32(len(payload))
-			if v.end == 0 || int32(end-v.end) > 0 {
-				v.end = end
-			}
+		if !ok || netip.AddrPortFrom(ip.Src, seg.SrcPort) != s.service {
+			return ftcptest.Pass
 		}
+		mu.Lock()
+		defer mu.Unlock()
+		v.segments++
+		v.fin = v.fin || seg.Flags&wire.FIN != 0
+		v.ack = later(v.ack, seg.Ack)
+		v.end = later(v.end, seg.Seq+uint32(len(payload)))
 		return ftcptest.Pass
+	})
+	return func() seen {
+		mu.Lock()
+		defer mu.Unlock()
+		return v
 	}
-	return v
+}
+
+// later returns the higher one of two sequence numbers; 0 is none.
+func later(a, b uint32) uint32 {
+	if a == 0 || int32(b-a) > 0 {
+		return b
+	}
+	return a
+}
+
+// start returns the initial sequence numbers of a client's connection, the service's first.
+func (s *scenario) start(c *ftcp.Conn) (iss, irs uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.conns[c.LocalAddr().(*net.TCPAddr).AddrPort()]
+	return w.iss, w.irs
 }
 
 // While the standby confirms nothing, the client sees nothing new: not at any step of a connection's life.
 // When it does, all of it comes.
 func TestNothingBeyondTheMarks(t *testing.T) {
-	// Each step is something that the client does, and what the service must not show before the
-	// standby has confirmed.
 	play(t, &ftcptest.Cluster{Configure: patient}, func(s *scenario) {
 		hold := func() { s.Standby().Links.Pause() }
 		release := func() { s.Standby().Links.Resume() }
 		const while = 3 * time.Second // long enough for retransmissions
 
 		// A SYN-ACK.
-		v := s.shows()
+		shown := s.look()
 		hold()
-		dialed := make(chan ftcptest.Verdict)
-		var c interface {
-			io.ReadWriteCloser
-			CloseWrite() error
-		}
-		go func() {
-			defer close(dialed)
-			c = s.dial().(*ftcp.Conn)
-		}()
+		dialed := make(chan *ftcp.Conn)
+		go func() { dialed <- s.dial().(*ftcp.Conn) }()
 		time.Sleep(while)
-		if v.segments > 0 {
-			t.Errorf("%d segments before the standby knows of the connection", v.segments)
+		if n := shown().segments; n > 0 {
+			t.Errorf("%d segments before the standby knows of the connection", n)
 		}
 		release()
-		<-dialed
+		c := <-dialed
+		iss, irs := s.start(c)
 
 		// An acknowledgement of data, and its echo.
-		s.must(ask(c.(*ftcp.Conn), "before"))
+		s.must(ask(c, "before"))
 		time.Sleep(time.Second)
-		v = s.shows()
+		shown = s.look()
 		hold()
 		if _, err := c.Write([]byte("held")); err != nil {
 			t.Fatal(err)
 		}
 		answered := make(chan error, 1)
-		go func() { answered <- hear(c.(*ftcp.Conn), "held") }()
+		go func() { answered <- hear(c, "held") }()
 		time.Sleep(while)
-		w := s.conns[netip.MustParseAddrPort(c.(*ftcp.Conn).LocalAddr().String())]
-		if int32(v.ack-(w.irs+7)) > 0 && v.ack != 0 {
+		if v := shown(); v.ack != 0 && int32(v.ack-(irs+7)) > 0 {
 			t.Errorf("data was acknowledged before the standby had it")
-		}
-		if v.end != 0 && int32(v.end-(w.iss+7)) > 0 {
+		} else if v.end != 0 && int32(v.end-(iss+7)) > 0 {
 			t.Errorf("output was sent before the standby's handler had produced it")
 		}
 		release()
@@ -96,7 +105,7 @@ func TestNothingBeyondTheMarks(t *testing.T) {
 
 		// The client's FIN, and the server's.
 		time.Sleep(time.Second)
-		v = s.shows()
+		shown = s.look()
 		hold()
 		s.must(c.CloseWrite())
 		ended := make(chan error, 1)
@@ -105,7 +114,7 @@ func TestNothingBeyondTheMarks(t *testing.T) {
 			ended <- err
 		}()
 		time.Sleep(while)
-		if v.fin || v.ack != 0 && int32(v.ack-(w.irs+11)) > 0 {
+		if v := shown(); v.fin || v.ack != 0 && int32(v.ack-(irs+11)) > 0 {
 			t.Errorf("the end was shown before the standby knew of it: %+v", v)
 		}
 		release()

@@ -86,7 +86,7 @@ func TestHandlerThatDiverges(t *testing.T) {
 			t.Errorf("%d connections say that they are protected", protected)
 		}
 
-		s.resets = true
+		s.allowResets()
 		s.Active().Kill()
 		s.must(ask(steady, "still the same"))
 		if err := ask(c, "who are you?"); !errors.Is(err, syscall.ECONNRESET) {
@@ -151,7 +151,7 @@ func TestHandlerThatLags(t *testing.T) {
 		// Others are protected as before.
 		d := s.dial()
 		s.must(ask(d, "hello"))
-		s.resets = true
+		s.allowResets()
 		s.Active().Kill()
 		s.must(ask(d, "still there"))
 		s.must(d.Close())

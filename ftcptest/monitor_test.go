@@ -48,6 +48,13 @@ type watched struct {
 // tail is how many frames are kept for the report of a failure.
 const tail = 100
 
+// allowResets ends the watch for RSTs.
+func (m *monitor) allowResets() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.resets = true
+}
+
 // see looks at a frame as it leaves its port.
 func (m *monitor) see(f ftcptest.Frame) {
 	m.mu.Lock()

@@ -133,7 +133,7 @@ func TestTwoActives(t *testing.T) {
 		a, b := s.Machine(0), s.Machine(1)
 		// Each of them is with clients of its own, who keep the network alive.
 		left, right := s.Client(), s.Client()
-		s.resets = true
+		s.allowResets()
 		s.Network.Partition([]*ftcptest.Port{a.Service, a.Links, left.Device.(*ftcptest.Port)})
 		for _, n := range []*ftcp.Node{left, right} {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,8 +24,16 @@ type scenario struct {
 	t   *testing.T
 	log *logTail
 
-	// filter, if not nil, has the say of Network.Filter.
-	filter func(ftcptest.Frame) ftcptest.Verdict
+	filter atomic.Pointer[func(ftcptest.Frame) ftcptest.Verdict]
+}
+
+// decide gives f the say of Network.Filter. Nil takes it back.
+func (s *scenario) decide(f func(ftcptest.Frame) ftcptest.Verdict) {
+	if f == nil {
+		s.filter.Store(nil)
+		return
+	}
+	s.filter.Store(&f)
 }
 
 // play runs f with a started cluster in a bubble, and then reports what the monitor found. A cluster
@@ -53,8 +62,8 @@ func begin(t *testing.T, c *ftcptest.Cluster) *scenario {
 	}
 	c.Network.Filter = func(f ftcptest.Frame) ftcptest.Verdict {
 		s.see(f)
-		if s.filter != nil {
-			return s.filter(f)
+		if decide := s.filter.Load(); decide != nil {
+			return (*decide)(f)
 		}
 		return ftcptest.Pass
 	}
@@ -66,7 +75,7 @@ func begin(t *testing.T, c *ftcptest.Cluster) *scenario {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		s.resets = true // by which clients that are closed end what they have under way
+		s.allowResets() // by which clients that are closed end what they have under way
 		c.Close()
 		if r := s.report(); r != "" {
 			t.Error(r)

@@ -20,7 +20,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run only this random schedule")
-	seedsFlag = flag.Uint64("seeds", 120, "how many random schedules to run")
+	seedsFlag = flag.Uint64("seeds", 100, "how many random schedules to run")
 )
 
 // TestSchedules plays random schedules of everything that can go wrong while clients

@@ -602,5 +602,5 @@ func (s *session) goodbye() bool {
 func (s *session) status() (inSync bool, lag int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.toldSync, s.lag
+	return s.toldSync && !s.finished, s.lag
 }

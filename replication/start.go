@@ -14,6 +14,7 @@ import (
 const (
 	askTimeout  = 500 * time.Millisecond // for one peer's answer
 	askAgain    = 50 * time.Millisecond  // between two rounds
+	spareAgain  = 250 * time.Millisecond // the same for a node that is not needed at the moment
 	startWait   = 100 * time.Millisecond // for an answer to the probes before serving
 	rivalMemory = time.Second            // how long a node that is starting too is waited for
 	startLimit  = 5 * time.Second        // of waiting for a service address that another station answers for
@@ -26,7 +27,7 @@ var errTaken = fmt.Errorf("replication: another station answers for the service 
 // to be followed, or nil if this node has become active.
 func (g *Group) findRole() (*link, error) {
 	var takenSince time.Time
-	heard, alone := false, false // the network has been; and then, nobody has answered on it
+	heard, alone := false, false // the network was heard, without an answer; and then once more there was none
 	for {
 		l, wait, err := g.ask()
 		if l != nil || err != nil {
@@ -40,29 +41,33 @@ func (g *Group) findRole() (*link, error) {
 			}
 			received := g.stack.Stats.Received.Load()
 			g.stack.Solicit()
-			if !g.stack.Probe(startWait) {
+			answered := g.stack.Probe(startWait)
+			switch {
+			case !answered && g.knownEpoch() == 0 && g.claim():
+				return nil, nil
+			case !answered:
 				// A node that knows of an active one may be cut off from everything, and the
 				// standby may be about to take over: it looks twice, and asks again.
-				if g.knownEpoch() == 0 && g.claim() {
-					return nil, nil
-				}
-				alone = heard
+				alone, heard = heard, g.stack.Stats.Received.Load() != received
 				takenSince = time.Time{}
-			} else if alone = false; takenSince.IsZero() {
-				takenSince = time.Now()
-			} else if time.Since(takenSince) > startLimit {
+			case takenSince.IsZero():
+				heard, alone, takenSince = false, false, time.Now()
+			case time.Since(takenSince) > startLimit:
 				select {
 				case <-g.ready: // this node has served before, and waits on
 				default:
 					return nil, errTaken
 				}
 			}
-			heard = g.stack.Stats.Received.Load() != received
+		}
+		again := askAgain
+		if g.isSpare() {
+			again = spareAgain
 		}
 		select {
 		case <-g.ctx.Done():
 			return nil, g.ctx.Err()
-		case <-time.After(askAgain):
+		case <-time.After(again):
 		}
 	}
 }
@@ -242,6 +247,9 @@ func (g *Group) welcome(c net.Conn) {
 		g.fence(theirs.Epoch)
 	case ours.Role == replpb.Role_ROLE_ACTIVE && !ours.Busy && theirs.Role == replpb.Role_ROLE_STARTING:
 		g.lead(l, theirs)
+	case theirs.Role == replpb.Role_ROLE_STARTING:
+		l.close()
+		g.standbyGaveUp(theirs)
 	default:
 		l.close()
 	}

@@ -255,6 +255,21 @@ func (g *Group) inDoubt(s *session) {
 	}
 }
 
+// standbyGaveUp ends the doubt if the node that starts over is the process that was the standby,
+// and nobody has reigned since.
+func (g *Group) standbyGaveUp(theirs *replpb.Hello) {
+	s := g.session.Load()
+	if s == nil || s.name != theirs.Node || theirs.Epoch != g.knownEpoch() {
+		return
+	}
+	s.mu.Lock()
+	lost := s.finished
+	s.mu.Unlock()
+	if lost {
+		g.goAlone(s)
+	}
+}
+
 // goAlone lifts the marks of all connections: there is no standby.
 func (g *Group) goAlone(s *session) {
 	g.mu.Lock()

@@ -38,14 +38,18 @@
 //
 // Only a standby that was told that it is in sync. It takes over at once when the active node's kernel closes the
 // link, as it does for a process that died, and after missed heartbeats; in both cases only if
-// nobody answers a probe for the service address. Conversely an active node whose standby is
+// nobody answers a probe for the service address. After silence it also has to hear something on the
+// service network first, for which it asks its neighbours: a node that hears nothing is cut off
+// itself, and would come back with an old state. Conversely an active node whose standby is
 // gone goes on alone when the link was closed by the standby's kernel and nobody answers a
-// probe; or, after silence, when nobody answers and the service network is alive for
-// longer than the standby would have needed to take over. Until then its marks stay where
+// probe; or when that process asks, on a new link, who is active; or, after silence, when nobody answers and the
+// service network is alive for longer than the standby would have needed to take over. Until then its marks stay where
 // they are: nothing inconsistent can be seen, whatever the other one does.
 //
 // Two nodes alone cannot do better than this. If both the link and the service network between them fail, while
 // clients reach both, both may serve: the standby hears neither heartbeats nor an answer, and the active node hears
 // clients. Each client still sees one consistent stream for as long as its frames reach the same
 // node, and the two marks bound what the other can contradict to what is sent after both have decided.
+// An active node without a standby goes on asking its peers: of two that find each other the one with
+// the lower epoch is fenced.
 package replication

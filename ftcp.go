@@ -145,7 +145,7 @@ type Node struct {
 	// be under way. Zero: 4096.
 	Backlog int
 
-	// Congestion makes the congestion controllers. Nil: NewReno.
+	// Congestion makes the congestion controllers. Nil: tcp.NewCubic.
 	Congestion func(mss int) tcp.Congestion
 
 	// Logger is told of changes of role and of what goes wrong. Nil: slog.Default.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ftcp-project/ftcp"
 	"github.com/ftcp-project/ftcp/ftcptest"
+	"github.com/ftcp-project/ftcp/wire"
 )
 
 // stream sends n bytes to an echo server, and checks that they come back.
@@ -118,6 +119,28 @@ func TestLinkBrokenBriefly(t *testing.T) {
 			t.Errorf("the answer took %v", d)
 		}
 		s.inPair()
+		s.must(c.Close())
+	})
+}
+
+// The standby asks whether the active node lives, which says yes, and dies before the answer
+// arrives.
+func TestLastWord(t *testing.T) {
+	play(t, &ftcptest.Cluster{}, func(s *scenario) {
+		c := s.dial()
+		s.must(ask(c, "hello"))
+		active := s.Active()
+		s.decide(func(f ftcptest.Frame) ftcptest.Verdict {
+			_, packet, _ := wire.ParseEthernet(f.Data)
+			arp, err := wire.ParseARP(packet)
+			if err != nil || f.From != active.Name || arp.Op != wire.ARPReply || arp.Gratuitous() {
+				return ftcptest.Pass
+			}
+			active.Kill()
+			return ftcptest.Verdict(40 * time.Millisecond)
+		})
+		active.Links.Unplug() // or its kernel would tell
+		s.must(ask(c, "are you there?"))
 		s.must(c.Close())
 	})
 }

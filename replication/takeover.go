@@ -33,7 +33,7 @@ func (g *Group) activeLost(f *follower, err error) bool {
 	case !closedByPeer(err):
 		why = "" // it lives, and wants no standby, or speaks nonsense
 	}
-	if why != "" && !bye && (silent && !g.heardAlone() || !silent && g.stack.Probe(probeWait)) {
+	if why != "" && !bye && (silent && !g.heardAlone() || !silent && g.served(probeWait)) {
 		g.log.Warn("ftcp: the link to the active node is broken, but it lives")
 		why = ""
 	}
@@ -50,6 +50,21 @@ func (g *Group) activeLost(f *follower, err error) bool {
 	g.setRole(replpb.Role_ROLE_STARTING, epoch)
 	return false
 }
+
+// served says that another node answers for the service address. It wants to hear that twice, since one answer may
+// have waited somewhere since an earlier question, or be the last word of a node that has been fenced.
+func (g *Group) served(wait time.Duration) bool {
+	if !g.stack.Probe(wait) {
+		return false
+	}
+	select {
+	case <-g.ctx.Done():
+	case <-time.After(servedGap):
+	}
+	return g.stack.Probe(wait)
+}
+
+const servedGap = 10 * time.Millisecond
 
 // heardAlone waits until the service network has been heard, and then nobody has answered a probe for the
 // service address. It returns false if somebody has, or if a peer says that it is active.
@@ -69,7 +84,7 @@ func (g *Group) heardAlone() bool {
 	for g.ctx.Err() == nil {
 		received := g.stack.Stats.Received.Load()
 		g.stack.Solicit()
-		if g.stack.Probe(probeWait) {
+		if g.served(probeWait) {
 			return false
 		}
 		if heard {
@@ -221,7 +236,7 @@ func (g *Group) standbyLost(s *session, err error) {
 	case closedByPeer(err):
 		// The standby's process has ended. Unless another kernel said so: then the
 		// standby may have taken over, and will answer.
-		if !g.stack.Probe(probeWait) {
+		if !g.served(probeWait) {
 			g.goAlone(s)
 			return
 		}
@@ -238,7 +253,7 @@ func (g *Group) inDoubt(s *session) {
 	for g.ctx.Err() == nil && g.session.Load() == s {
 		received := g.stack.Stats.Received.Load()
 		g.stack.Solicit()
-		if g.stack.Probe(g.cfg.Heartbeat) {
+		if g.served(g.cfg.Heartbeat) {
 			_, epoch, _ := g.state()
 			g.fence(epoch)
 			return

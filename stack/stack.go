@@ -31,7 +31,7 @@ type Config struct {
 	// many handshakes may be under way. Zero: DefaultBacklog.
 	Backlog int
 
-	// Congestion makes the congestion controllers. Nil: NewReno.
+	// Congestion makes the congestion controllers. Nil: tcp.NewCubic.
 	Congestion func(mss int) tcp.Congestion
 
 	// Digest keeps a CRC-32C of what every connection sends, for replication.

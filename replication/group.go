@@ -312,16 +312,18 @@ func (g *Group) lookForRival() {
 			continue
 		}
 		a.link.close()
-		if a.hello.Role == replpb.Role_ROLE_ACTIVE && g.outrankedBy(a.hello) {
+		if g.outrankedBy(a.hello) {
 			g.fence(a.hello.Epoch)
 		}
 	}
 }
 
-// outrankedBy says which of two active nodes has to yield.
+// outrankedBy says whether this node, if it is active, has to yield: to another active one, or because
+// there has been a later reign, of whomever.
 func (g *Group) outrankedBy(other *replpb.Hello) bool {
 	epoch := g.knownEpoch()
-	return other.Epoch > epoch || other.Epoch == epoch && other.Node < g.id
+	return other.Epoch > epoch ||
+		other.Epoch == epoch && other.Role == replpb.Role_ROLE_ACTIVE && other.Node < g.id
 }
 
 // fence ends this node's reign: another one has the given epoch.

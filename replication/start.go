@@ -242,7 +242,7 @@ func (g *Group) welcome(c net.Conn) {
 		g.noteRival(theirs.Node)
 	}
 	switch {
-	case theirs.Role == replpb.Role_ROLE_ACTIVE && g.outrankedBy(theirs): // see lookForRival
+	case g.outrankedBy(theirs): // see lookForRival
 		l.close()
 		g.fence(theirs.Epoch)
 	case ours.Role == replpb.Role_ROLE_ACTIVE && !ours.Busy && theirs.Role == replpb.Role_ROLE_STARTING:

@@ -207,7 +207,7 @@ func (x *chaos) safe() {
 			return false
 		}
 		st := active.Node().Status()
-		return st.InSync && st.Protected == st.Conns
+		return st.InSync && standby.Node().Status().InSync && st.Protected == st.Conns
 	})
 }
 

@@ -456,7 +456,9 @@ func (g *Group) Status() Status {
 		st.InSync, st.Lag = s.status()
 	}
 	if f := g.follower.Load(); f != nil {
-		st.InSync = f.inSync.Load()
+		f.mu.Lock()
+		st.InSync = f.inSync.Load() && !f.stopped
+		f.mu.Unlock()
 	}
 	return st
 }

@@ -33,7 +33,7 @@ func (g *Group) activeLost(f *follower, err error) bool {
 	case !closedByPeer(err):
 		why = "" // it lives, and wants no standby, or speaks nonsense
 	}
-	if why != "" && !bye && (silent && !g.heardAlone() || !silent && g.served(probeWait)) {
+	if why != "" && !bye && (silent && !g.heardAlone(f) || !silent && g.served(probeWait)) {
 		g.log.Warn("ftcp: the link to the active node is broken, but it lives")
 		why = ""
 	}
@@ -67,41 +67,59 @@ func (g *Group) served(wait time.Duration) bool {
 const servedGap = 10 * time.Millisecond
 
 // heardAlone waits until the service network has been heard, and then nobody has answered a probe for the
-// service address. It returns false if somebody has, or if a peer says that it is active.
+// service address. It returns false if somebody has, or if a peer says that it is active, or
+// has this node's place.
 //
 // A node that hears nothing at all is cut off itself, and the active node may well be going
 // on without it. Were it to take over, it would speak with an old state when the cable is back.
-func (g *Group) heardAlone() bool {
+func (g *Group) heardAlone(f *follower) bool {
 	ctx, cancel := context.WithCancel(g.ctx)
 	defer cancel()
 	lives := make(chan struct{})
 	g.wg.Go(func() {
-		if g.activePeer(ctx) {
+		replaced := g.askFor(ctx, func(theirs *replpb.Hello) bool {
+			return theirs.Node != g.id && theirs.Epoch >= g.knownEpoch() && theirs.Role != replpb.Role_ROLE_STARTING
+		})
+		if replaced {
 			close(lives)
 		}
 	})
-	heard := false
+	heard, silent := false, 0 // silent counts the probes without an answer since then
 	for g.ctx.Err() == nil {
 		received := g.stack.Stats.Received.Load()
 		g.stack.Solicit()
 		if g.served(probeWait) {
 			return false
 		}
-		if heard {
-			return true
-		}
-		heard = g.stack.Stats.Received.Load() != received
 		select {
 		case <-lives:
 			return false
 		default:
 		}
+		if heard {
+			silent++
+		}
+		if silent > 0 && (silent >= lateProbes || g.clock()-f.heard.Load() < g.doubtEnds().Microseconds()) {
+			return true
+		}
+		heard = heard || g.stack.Stats.Received.Load() != received
 	}
 	return false
 }
 
-// activePeer asks the peers over links until one says that it is active; it returns false when ctx ends.
-func (g *Group) activePeer(ctx context.Context) bool {
+// lateProbes is how many probes have to stay without an answer before a standby takes over that was cut
+// off for so long that the active node may have gone on alone.
+const lateProbes = 20
+
+// doubtEnds is how long after the last sign of life an active node may go on alone, see inDoubt: it
+// has to be silent for twice as long as the standby waits, and then stays in doubt for doubt.
+func (g *Group) doubtEnds() time.Duration { return 2*g.silence() + g.doubt() }
+
+// doubt is the time in which a standby that lives would have taken over and would answer.
+func (g *Group) doubt() time.Duration { return 2 * (g.silence() + probeWait) }
+
+// askFor asks the peers over links until one says what is looked for; it returns false when ctx ends.
+func (g *Group) askFor(ctx context.Context, found func(*replpb.Hello) bool) bool {
 	for ctx.Err() == nil {
 		for _, peer := range g.cfg.Peers {
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
@@ -111,7 +129,7 @@ func (g *Group) activePeer(ctx context.Context) bool {
 				continue
 			}
 			a.link.close()
-			if a.hello.Role == replpb.Role_ROLE_ACTIVE && a.hello.Epoch >= g.knownEpoch() {
+			if found(a.hello) {
 				return true
 			}
 		}
@@ -247,23 +265,41 @@ func (g *Group) standbyLost(s *session, err error) {
 // inDoubt waits, with the marks where they are, until it is clear who serves.
 func (g *Group) inDoubt(s *session) {
 	g.log.Warn("ftcp: in doubt whether the standby has taken over")
-	// The time in which a standby that lives would have taken over and would answer.
-	wait := 2 * (g.silence() + probeWait)
-	var first time.Time // when the network was heard first
+	ctx, cancel := context.WithCancel(g.ctx)
+	defer cancel()
+	g.wg.Go(func() {
+		g.askFor(ctx, func(theirs *replpb.Hello) bool {
+			later := g.outrankedBy(theirs)
+			if later {
+				g.fence(theirs.Epoch)
+			}
+			return later
+		})
+	})
+	answered := false
+	var first time.Time // when the network was heard first, without an answer
 	for g.ctx.Err() == nil && g.session.Load() == s {
 		received := g.stack.Stats.Received.Load()
 		g.stack.Solicit()
-		if g.served(g.cfg.Heartbeat) {
-			_, epoch, _ := g.state()
-			g.fence(epoch)
-			return
+		if g.stack.Probe(g.cfg.Heartbeat) {
+			if answered { // twice: see served
+				g.fence(g.knownEpoch())
+				return
+			}
+			answered, first = true, time.Time{}
+			select {
+			case <-ctx.Done():
+			case <-time.After(servedGap):
+			}
+			continue
 		}
+		answered = false
 		if g.stack.Stats.Received.Load() == received {
 			continue
 		}
 		if first.IsZero() {
 			first = time.Now()
-		} else if time.Since(first) > wait {
+		} else if time.Since(first) > g.doubt() {
 			g.goAlone(s)
 			return
 		}

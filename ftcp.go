@@ -148,6 +148,9 @@ type Node struct {
 	// Congestion makes the congestion controllers. Nil: tcp.NewCubic.
 	Congestion func(mss int) tcp.Congestion
 
+	// ECN makes Dial ask for Explicit Congestion Notification (RFC 3168). Listeners grant it to those who ask, as Linux does.
+	ECN bool
+
 	// Logger is told of changes of role and of what goes wrong. Nil: slog.Default.
 	Logger *slog.Logger
 
@@ -254,7 +257,7 @@ func (n *Node) init() error {
 	}
 	cfg := stack.Config{
 		ReceiveBuffer: n.ReceiveBuffer, SendBuffer: n.SendBuffer, Backlog: n.Backlog,
-		Congestion: n.Congestion, Logger: n.Logger, PortFree: n.portFree,
+		Congestion: n.Congestion, ECN: n.ECN, Logger: n.Logger, PortFree: n.portFree,
 	}
 	if !n.grouped() {
 		n.stack = stack.New(cfg)

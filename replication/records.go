@@ -19,7 +19,7 @@ func openRecord(c *stack.Conn, s tcp.Snapshot, mac wire.MAC) *replpb.Open {
 		RemoteAddr: c.RemoteAddr().Addr().AsSlice(), RemotePort: uint32(c.RemoteAddr().Port()),
 		Iss: s.ISS, Irs: s.IRS, Mss: uint32(s.PeerMSS),
 		WindowScaling: s.Scale, SendScale: uint32(s.SndShift), ReceiveScale: uint32(s.RcvShift),
-		SackPermitted: s.SACK, Timestamps: s.TS, TimestampOffset: s.TSOffset,
+		SackPermitted: s.SACK, Timestamps: s.TS, TimestampOffset: s.TSOffset, Ecn: s.ECN,
 		ReceiveBuffer: int64(s.ReceiveBuffer), AnnouncedMss: uint32(s.MSS),
 	}
 	if !mac.IsZero() {
@@ -50,7 +50,7 @@ func parseOpen(o *replpb.Open) (local, remote netip.AddrPort, mac wire.MAC, s tc
 	s = tcp.Snapshot{
 		ISS: o.Iss, IRS: o.Irs, PeerMSS: int(o.Mss), MSS: int(o.AnnouncedMss), ReceiveBuffer: int(o.ReceiveBuffer),
 		Scale: o.WindowScaling, SndShift: uint8(o.SendScale), RcvShift: uint8(o.ReceiveScale),
-		SACK: o.SackPermitted, TS: o.Timestamps, TSOffset: o.TimestampOffset,
+		SACK: o.SackPermitted, TS: o.Timestamps, TSOffset: o.TimestampOffset, ECN: o.Ecn,
 	}
 	return netip.AddrPortFrom(l, uint16(o.LocalPort)), netip.AddrPortFrom(r, uint16(o.RemotePort)), mac, s, nil
 }

@@ -15,9 +15,9 @@ import (
 // the group's, so that the ACK may come to another node than the one that sent the SYN-ACK.
 //
 //	sequence number: 5 bits time, 3 bits MSS, 24 bits MAC
-//	timestamp:       26 bits clock, 1 bit SACK, 1 bit 0, 4 bits window scale
+//	timestamp:       26 bits clock, 1 bit SACK, 1 bit ECN, 4 bits window scale
 //
-// A peer without timestamps gets neither SACK nor a window scale.
+// A peer without timestamps gets neither SACK nor ECN nor a window scale.
 
 const (
 	cookieTick = 64 * time.Second // of the 5-bit clock
@@ -33,12 +33,16 @@ type cookieOptions struct {
 	mss   int // index into cookieMSS
 	scale uint8
 	sack  bool
+	ecn   bool
 }
 
 func (o cookieOptions) bits() uint32 {
 	bits := uint32(o.scale)
 	if o.sack {
 		bits |= 1 << 5
+	}
+	if o.ecn {
+		bits |= 1 << 4
 	}
 	return bits
 }
@@ -87,6 +91,9 @@ func (l *Link) answerCookie(now time.Time, to wire.MAC, t tuple, syn *tcp.Segmen
 		if o.sack = in.SACKPermitted; o.sack {
 			out.Options.SACKPermitted = true
 		}
+		if o.ecn = tcp.AsksECN(syn.Flags); o.ecn {
+			out.Flags |= wire.ECE
+		}
 		if in.HasWindowScale {
 			o.scale = in.WindowScale
 			out.Options.HasWindowScale, out.Options.WindowScale = true, tcp.WindowScale(cfg.ReceiveBuffer)
@@ -116,7 +123,10 @@ func (l *Link) acceptCookie(now time.Time, t tuple, ack *tcp.Segment) *tcp.Core 
 	syn := wire.TCP{Seq: irs, Flags: wire.SYN, Window: ack.Window}
 	syn.Options.MSS = cookieMSS[o.mss]
 	if in := &ack.Options; in.HasTimestamps {
-		o.sack = in.TSEcr>>5&1 != 0
+		o.sack, o.ecn = in.TSEcr>>5&1 != 0, in.TSEcr>>4&1 != 0
+		if o.ecn {
+			syn.Flags |= wire.ECE | wire.CWR
+		}
 		o.scale = uint8(in.TSEcr & 15)
 		syn.Options.SACKPermitted = o.sack
 		syn.Options.HasWindowScale, syn.Options.WindowScale = o.scale != noScale, min(o.scale, wire.MaxWindowScale)

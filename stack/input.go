@@ -65,6 +65,7 @@ func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.
 			s.Stats.Malformed.Add(1)
 			return block
 		}
+		seg.ECN = ip.ECN()
 		seg.SegmentSize = pkt.SegmentSize
 		seg.Block = block
 		l.inputTCP(now, from, &ip, &seg, len(b))

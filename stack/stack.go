@@ -34,6 +34,9 @@ type Config struct {
 	// Congestion makes the congestion controllers. Nil: tcp.NewCubic.
 	Congestion func(mss int) tcp.Congestion
 
+	// ECN makes active opens ask for Explicit Congestion Notification (RFC 3168). Passive ones grant it in any case.
+	ECN bool
+
 	// Digest keeps a CRC-32C of what every connection sends, for replication.
 	Digest bool
 
@@ -281,6 +284,7 @@ func (s *Stack) coreConfig(l *Link, local, remote netip.AddrPort, now time.Time)
 		TSOffset:      timestampOffset(&s.cfg.Key, local, remote),
 		Epoch:         s.epoch,
 		Congestion:    s.cfg.Congestion,
+		ECN:           s.cfg.ECN,
 		Digest:        s.cfg.Digest,
 	}
 	if f := l.dev.Features(); f.GSO > 0 {

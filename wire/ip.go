@@ -37,6 +37,20 @@ type IP struct {
 	HeaderLen int // set by ParseIP: the length of all that precedes the payload, options and extension headers too
 }
 
+// ECN is the codepoint of Explicit Congestion Notification, two bits of the traffic class (RFC 3168 section 5).
+type ECN uint8
+
+// The codepoints.
+const (
+	NotECT ECN = iota // what cannot be marked
+	ECT1
+	ECT0
+	CE // marked: congestion experienced
+)
+
+// ECN returns the packet's codepoint.
+func (h *IP) ECN() ECN { return ECN(h.TOS & 3) }
+
 // ParseIP splits a packet of either version into header and payload. The payload ends where the header says, so that
 // padding added by a link is gone. IPv4 options are skipped. The checksum of an IPv4 header is verified.
 func ParseIP(b []byte) (h IP, payload []byte, err error) {

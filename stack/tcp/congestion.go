@@ -21,6 +21,10 @@ type Congestion interface {
 	// OnRecovered says that fast recovery is over.
 	OnRecovered(now time.Time)
 
+	// OnMark says that the network has marked a packet instead of dropping it, with flight bytes in
+	// flight. No recovery follows (RFC 3168 section 6.1.2).
+	OnMark(now time.Time, flight int)
+
 	// Undo says that what the last OnLoss or OnTimeout told was no loss (RFC 4015).
 	Undo()
 
@@ -93,6 +97,11 @@ func (r *reno) reduce(flight int) {
 func (r *reno) OnLoss(now time.Time, flight int) {
 	r.reduce(flight)
 	r.cwnd = r.ssthresh
+}
+
+func (r *reno) OnMark(now time.Time, flight int) {
+	r.OnLoss(now, flight)
+	r.undoCwnd = 0
 }
 
 func (r *reno) OnRecovered(now time.Time) { r.cwnd = r.ssthresh }

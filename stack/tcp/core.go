@@ -30,6 +30,7 @@ type Config struct {
 	ISS           uint32    // initial send sequence number (RFC 6528)
 	Epoch         time.Time // where the timestamp clock starts (RFC 7323)
 	TSOffset      uint32    // added to the timestamp clock
+	ECN           bool      // an active open asks for ECN; a passive one always grants it
 
 	// Congestion makes the congestion controller. Nil is NewCubic.
 	Congestion func(mss int) Congestion
@@ -94,6 +95,7 @@ type Core struct {
 	scale  bool // window scale
 	sack   bool
 	ts     bool
+	ecn    ecn
 
 	// Timestamps: RFC 7323.
 	tsRecent   uint32    // TS.Recent
@@ -154,6 +156,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Segment is what Recv takes and what Send emits.
 type Segment struct {
 	wire.TCP
+
+	// ECN is the codepoint of the IP header: as it arrived, or as it is to be sent.
+	ECN wire.ECN
 
 	// Recv: the payload. If Block is not nil it holds Payload, and Recv may keep
 	// it; it then sets Block to nil.
@@ -242,6 +247,11 @@ func (c *Core) takeSYN(now time.Time, syn *wire.TCP) {
 	}
 	c.sack = o.SACKPermitted && (c.sack || offered)
 	c.ts = o.HasTimestamps && (c.ts || offered)
+	if syn.Flags&wire.ACK != 0 {
+		c.ecn.on = c.cfg.ECN && c.retries == 0 && grantsECN(syn.Flags)
+	} else {
+		c.ecn.on = AsksECN(syn.Flags) && (offered || c.cfg.ECN && c.retries == 0)
+	}
 	if c.ts {
 		c.tsRecent, c.tsRecentAt = o.TSVal, now
 	}

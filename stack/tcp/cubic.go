@@ -104,6 +104,12 @@ func (c *cubic) OnLoss(now time.Time, inFlight int) {
 	c.cwnd = c.ssthresh
 }
 
+func (c *cubic) OnMark(now time.Time, inFlight int) {
+	c.reduce(inFlight)
+	c.cwnd = c.ssthresh
+	c.undo = nil
+}
+
 func (c *cubic) OnRecovered(now time.Time) { c.cwnd = c.ssthresh }
 
 func (c *cubic) OnTimeout(now time.Time, inFlight int, first bool) {

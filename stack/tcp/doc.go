@@ -55,11 +55,12 @@
 //	3522, 3708, 4015         undo of what was no loss                recovery.go       established-rto-spurious, *-in-vain
 //	6928, 3465, 5681 4.1     initial window, byte counting, idle     congestion.go     connect-initial-window, established-idle-restart
 //	9438, 9406               CUBIC, HyStart++                        cubic.go, hystart.go established-idle-restart, FuzzPair
+//	3168                     ECN                                     ecn.go            *-ecn*
 //	5961                     RST, SYN and ACK attacks                recv.go, challenge.go established-rst-*, established-syn, *-challenge-limit
 //	-                        the marks                               marks.go          gate-*, ungate*
 //	-                        takeover, in every state                replica.go        takeover-*, FuzzReplica
 //
-// Not here: pacing, ECN (RFC 3168), tuning of buffers, path MTU probing (RFC 8899), the user timeout (RFC 5482).
+// Not here: pacing, tuning of buffers, path MTU probing (RFC 8899), the user timeout (RFC 5482).
 //
 // # Choices
 //
@@ -67,6 +68,8 @@
 //   - Zero-window probes are empty segments before SND.UNA, as Linux sends them, not one byte of
 //     new data.
 //   - A segment without a timestamp on a connection that uses them is dropped (RFC 7323 section 3.2).
+//   - ECN is granted to whoever asks, and asked for if Config.ECN is set. A mark reduces the window as a loss
+//     does; ECN++, AccECN and ABE (RFC 8511) are not used.
 //   - Urgent data is read in line (RFC 6093).
 //   - The receive window does not tune itself; it is a parameter.
 //   - Losses are found by time (RACK-TLP, RFC 8985) with peers that send SACK, by duplicate ACKs (RFC 5681, RFC 6582)

@@ -45,6 +45,7 @@ func fuzzConfig(c *choices, epoch time.Time) Config {
 		ISS:           of(c, uint32(1<<32-1000), 0, 1<<31-10, 1<<32-1),
 		Epoch:         epoch,
 		TSOffset:      of(c, uint32(0), 1<<32-10),
+		ECN:           c.byte()%2 == 0,
 		Digest:        true,
 	}
 }
@@ -57,6 +58,9 @@ func fuzzSYN(c *choices) wire.TCP {
 	syn.Options.HasTimestamps = what&1 != 0
 	syn.Options.SACKPermitted = what&2 != 0
 	syn.Options.HasWindowScale = what&4 != 0
+	if what&8 != 0 {
+		syn.Flags |= wire.ECE | wire.CWR
+	}
 	syn.Options.WindowScale = of(c, uint8(0), 1, 7, 14)
 	return syn
 }
@@ -239,6 +243,8 @@ func (r *rig) inject() {
 	s.Ack = c.sndSeq(ack)
 	s.Window = of(r.c, edgyWindows...)
 	s.SegmentSize = of(r.c, 0, 0, 1000, 1460)
+	s.ECN = wire.ECN(r.c.byte() % 4)
+	s.Flags |= of(r.c, 0, wire.ECE, wire.CWR)
 	what := r.c.byte()
 	s.Options.HasTimestamps = c.ts && what != 0
 	s.Options.TSVal = c.tsRecent + uint32(of(r.c, 0, 1, 10, r.c.small()))

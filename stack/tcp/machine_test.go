@@ -50,7 +50,7 @@ var starts = map[string]string{
 
 // newMachine brings a machine into a state: a name of starts, then any of
 //
-//	mss, sendmss, gso, rcvbuf, sndbuf, iss, isn (the peer's), tsoffset, gated (1: before the SYN-ACK),
+//	mss, sendmss, gso, rcvbuf, sndbuf, iss, isn (the peer's), tsoffset, ecn, gated (1: before the SYN-ACK),
 //	opt (of the peer's SYN: mss/1460,sackOK,wscale/7)
 func newMachine(arg string) (*machine, error) {
 	epoch := time.Unix(1<<30, 0)
@@ -87,6 +87,8 @@ func newMachine(arg string) (*machine, error) {
 			m.irs = uint32(n)
 		case "gated":
 			m.gated = n != 0
+		case "ecn":
+			m.cfg.ECN = n != 0
 		case "tsoffset":
 			m.cfg.TSOffset = uint32(n)
 		default:
@@ -188,7 +190,7 @@ func (m *machine) recv(arg string) error {
 		return err
 	}
 	if m.core == nil {
-		if s.Flags != wire.SYN {
+		if s.Flags&^(wire.ECE|wire.CWR) != wire.SYN {
 			return errors.New("a connection begins with a SYN")
 		}
 		m.core = Accept(m.cfg, m.now, &s.TCP)

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 
 // Segments as the scripts write them:
 //
-//	P. 1:1001(1000) ack 1 win 32768 <sack 2001:3001, ts 100 ecr 90> gso 1460
+//	P. 1:1001(1000) ack 1 win 32768 <sack 2001:3001, ts 100 ecr 90> gso 1460 ect0
 //
 // Sequence numbers are positions. The length in parentheses counts bytes of data only.
 
@@ -49,8 +50,13 @@ func formatSegment(c *Core, s *Segment) string {
 	if s.SegmentSize != 0 {
 		fmt.Fprintf(&b, " gso %d", s.SegmentSize)
 	}
+	if s.ECN != wire.NotECT {
+		fmt.Fprintf(&b, " %s", codepoints[s.ECN])
+	}
 	return b.String()
 }
+
+var codepoints = [...]string{"", "ect1", "ect0", "ce"}
 
 const defaultWindow = 32768 // of a segment of the peer's that does not say
 
@@ -92,6 +98,11 @@ func parseSegment(text string, iss, irs uint32) (*Segment, error) {
 	}
 	s.Payload = stretch(theirs, first, int(n))
 	f = f[2:]
+	if n := len(f); n > 0 {
+		if i := slices.Index(codepoints[:], f[n-1]); i > 0 {
+			s.ECN, f = wire.ECN(i), f[:n-1]
+		}
+	}
 	for len(f) >= 2 {
 		v, err := strconv.ParseInt(f[1], 10, 64)
 		if err != nil {

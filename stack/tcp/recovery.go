@@ -1,6 +1,10 @@
 package tcp
 
-import "time"
+import (
+	"time"
+
+	"github.com/ftcp-project/ftcp/wire"
+)
 
 // Loss recovery. With a peer that sends SACK, losses are found by time (RACK-TLP, RFC 8985,
 // rack.go and tailprobe.go); without, by duplicate ACKs and partial
@@ -19,6 +23,7 @@ type delivery struct {
 	resent  bool          // some of them had been sent more than once
 	moved   bool          // una moved
 	dsack   bool          // something had arrived twice
+	marked  bool          // the network has marked something: RFC 3168
 }
 
 // acknowledge takes what an acceptable ACK says about what was sent. dup says that it
@@ -26,6 +31,7 @@ type delivery struct {
 func (c *Core) acknowledge(now time.Time, seg *Segment, ack int64, dup bool) {
 	d := delivery{flight: c.board.inFlight(), moved: ack > c.una}
 	d.limited = d.flight+c.smss >= c.cwnd()
+	d.marked = c.ecn.on && seg.Flags&(wire.ECE|wire.SYN) == wire.ECE
 	age, echoed := c.echoed(now, seg)
 	deliver := func(s *sent) {
 		d.bytes += s.len()
@@ -183,7 +189,9 @@ func (c *Core) respond(now time.Time, d *delivery, lost bool) {
 		c.rack.recovered()
 		c.cc.OnRecovered(now)
 	case !c.recovering && lost && c.una >= c.recover:
-		c.cc.OnLoss(now, d.flight)
+		if c.una >= c.ecn.recover { // else this window has been reduced already, for a mark
+			c.cc.OnLoss(now, d.flight)
+		}
 		c.recovering, c.recover = true, c.max
 		c.rexmitSeen = false
 		c.resent, c.inVain = 0, 0
@@ -191,6 +199,8 @@ func (c *Core) respond(now time.Time, d *delivery, lost bool) {
 		c.prr.ack(d.bytes, c.board.inFlight(), c.smss, false)
 	case c.recovering:
 		c.prr.ack(d.bytes, c.board.inFlight(), c.smss, d.moved && c.board.lost == 0)
+	case d.marked:
+		c.congested(now, d.flight)
 	case d.moved:
 		c.ack = Ack{Now: now, Acked: d.bytes, RTT: d.rtt, SRTT: c.rtt.srtt, Una: c.una, Nxt: c.nxt, Limited: d.limited}
 		c.cc.OnAck(&c.ack)

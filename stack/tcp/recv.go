@@ -268,6 +268,9 @@ func (c *Core) recvData(now time.Time, seg *Segment) {
 		end = pos + int64(len(data))
 		c.ackForce = true
 	}
+	if len(seg.Payload) > 0 {
+		c.ecn.received(c, seg)
+	}
 	size := len(seg.Payload)
 	if seg.SegmentSize > 0 {
 		size = min(size, seg.SegmentSize)

@@ -21,6 +21,7 @@ type Snapshot struct {
 	SACK          bool
 	TS            bool
 	TSOffset      uint32
+	ECN           bool
 }
 
 // Snapshot returns what Restore needs, with Replay's help, to make a replica.
@@ -28,7 +29,7 @@ func (c *Core) Snapshot() Snapshot {
 	return Snapshot{
 		ISS: c.cfg.ISS, IRS: c.irs, PeerMSS: c.peerMSS, MSS: c.cfg.MSS, ReceiveBuffer: c.cfg.ReceiveBuffer,
 		Scale: c.scale, SndShift: c.sndShift, RcvShift: c.rcvShift,
-		SACK: c.sack, TS: c.ts, TSOffset: c.cfg.TSOffset,
+		SACK: c.sack, TS: c.ts, TSOffset: c.cfg.TSOffset, ECN: c.ecn.on,
 	}
 }
 
@@ -65,7 +66,7 @@ func Restore(cfg Config, s Snapshot, now time.Time) (*Core, error) {
 		SACKPermitted: s.SACK, HasTimestamps: s.TS,
 	}
 	c.takeSYN(now, &syn)
-	c.rcvShift = s.RcvShift
+	c.rcvShift, c.ecn.on = s.RcvShift, s.ECN
 	c.edge = 1
 	c.replica = &replica{verified: 1}
 	return c, nil

@@ -37,10 +37,10 @@ func (c *Core) nextSegment(now time.Time) *Segment {
 	if c.probe {
 		// An empty segment before SND.UNA makes the peer answer: RFC 9293 section 3.8.4.
 		c.probe = false
-		return c.segment(now, wire.ACK, c.una-1, 0)
+		return c.segment(now, wire.ACK, c.una-1, 0, false)
 	}
 	if c.ackDue() {
-		return c.segment(now, wire.ACK, c.behind(), 0)
+		return c.segment(now, wire.ACK, c.behind(), 0, false)
 	}
 	return nil
 }
@@ -70,10 +70,10 @@ func (c *Core) behind() int64 {
 	return max(c.una, min(c.max, c.sndEdge))
 }
 
-// segment makes a segment of n bytes of output from pos on. Every segment that a peer sees
+// segment makes a segment of n bytes of output from pos on, which are sent for the first time or again. Every segment that a peer sees
 // is made here, and nothing in one is beyond the two marks: neither its acknowledgement nor
 // its last position.
-func (c *Core) segment(now time.Time, flags wire.Flags, pos int64, n int) *Segment {
+func (c *Core) segment(now time.Time, flags wire.Flags, pos int64, n int, again bool) *Segment {
 	ack := min(c.rcvNxt, c.ackable)
 	if end := min(pos+int64(n), c.sendable); end < pos+int64(n) {
 		n = int(max(0, end-pos))
@@ -103,6 +103,9 @@ func (c *Core) segment(now time.Time, flags wire.Flags, pos int64, n int) *Segme
 		}
 	}
 	c.options(now, seg)
+	if flags&wire.SYN == 0 {
+		c.ecn.mark(seg, n > 0 && !again)
+	}
 	if flags&wire.ACK != 0 && ack == c.rcvNxt {
 		c.ackNow = false
 		c.delackAt = time.Time{}
@@ -191,7 +194,7 @@ func (c *Core) synSegment(now time.Time) *Segment {
 	if c.rtoAt.IsZero() {
 		c.rtoAt = now.Add(c.rtt.rto())
 	}
-	return c.segment(now, flags, 0, 0)
+	return c.segment(now, flags|c.ecn.synFlags(c), 0, 0, c.max > 0)
 }
 
 // resetSegment makes a RST.
@@ -231,7 +234,8 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 		next++
 	}
 	c.prr.out += int(next - pos)
-	if pos < c.nxt {
+	again := pos < c.nxt
+	if again {
 		c.board.resend(pos, next, now)
 		c.resent += int(next - pos)
 		c.inVain += int(next - pos)
@@ -251,7 +255,7 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 	if c.rtoAt.IsZero() {
 		c.rtoAt = now.Add(c.rtt.rto()) // RFC 6298 (5.1)
 	}
-	return c.segment(now, flags, pos, n)
+	return c.segment(now, flags, pos, n, again)
 }
 
 // nextData says what output may be sent next: n bytes at pos, then the FIN. What is
@@ -310,5 +314,8 @@ func (c *Core) nextLost(pos int64, length, room int) (int64, int, bool) {
 
 // gso is the most payload that is emitted as one segment: whole segments only.
 func (c *Core) gso() int {
+	if c.ecn.reduced {
+		return c.smss // CWR is for one packet
+	}
 	return max(c.cfg.GSO/c.smss, 1) * c.smss
 }

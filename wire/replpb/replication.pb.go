@@ -467,6 +467,7 @@ type Open struct {
 	TimestampOffset uint32                 `protobuf:"varint,14,opt,name=timestamp_offset,json=timestampOffset,proto3" json:"timestamp_offset,omitempty"`
 	ReceiveBuffer   int64                  `protobuf:"varint,15,opt,name=receive_buffer,json=receiveBuffer,proto3" json:"receive_buffer,omitempty"` // bytes
 	AnnouncedMss    uint32                 `protobuf:"varint,16,opt,name=announced_mss,json=announcedMss,proto3" json:"announced_mss,omitempty"`    // ours, in the SYN-ACK
+	Ecn             bool                   `protobuf:"varint,17,opt,name=ecn,proto3" json:"ecn,omitempty"`                                          // RFC 3168
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -613,6 +614,13 @@ func (x *Open) GetAnnouncedMss() uint32 {
 	return 0
 }
 
+func (x *Open) GetEcn() bool {
+	if x != nil {
+		return x.Ecn
+	}
+	return false
+}
+
 // Delta is what happened to a connection since the record before.
 type Delta struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -629,6 +637,7 @@ type Delta struct {
 	SendWindow  uint32 `protobuf:"varint,9,opt,name=send_window,json=sendWindow,proto3" json:"send_window,omitempty"`     // SND.WND, in bytes
 	TsRecent    uint32 `protobuf:"varint,10,opt,name=ts_recent,json=tsRecent,proto3" json:"ts_recent,omitempty"`          // TS.Recent
 	SegmentSize uint32 `protobuf:"varint,11,opt,name=segment_size,json=segmentSize,proto3" json:"segment_size,omitempty"` // the largest IP packet that came from the peer
+	PathMss     uint32 `protobuf:"varint,13,opt,name=path_mss,json=pathMss,proto3" json:"path_mss,omitempty"`             // payload and options that the path to the peer takes in a segment; 0: no less than announced_mss
 	// Nothing that the peer can see goes past what the standby has confirmed, from
 	// this record on. Output up to output_end may have left before.
 	Gate          bool `protobuf:"varint,12,opt,name=gate,proto3" json:"gate,omitempty"`
@@ -739,6 +748,13 @@ func (x *Delta) GetTsRecent() uint32 {
 func (x *Delta) GetSegmentSize() uint32 {
 	if x != nil {
 		return x.SegmentSize
+	}
+	return 0
+}
+
+func (x *Delta) GetPathMss() uint32 {
+	if x != nil {
+		return x.PathMss
 	}
 	return 0
 }
@@ -897,7 +913,7 @@ const file_replication_proto_rawDesc = "" +
 	"\x04open\x18\x02 \x01(\v2\x16.ftcp.replication.OpenR\x04open\x12-\n" +
 	"\x05delta\x18\x03 \x01(\v2\x17.ftcp.replication.DeltaR\x05delta\x12'\n" +
 	"\x03end\x18\x04 \x01(\v2\x15.ftcp.replication.EndR\x03end\x12\x18\n" +
-	"\arelease\x18\x05 \x01(\bR\arelease\"\x84\x04\n" +
+	"\arelease\x18\x05 \x01(\bR\arelease\"\x96\x04\n" +
 	"\x04Open\x12\x1d\n" +
 	"\n" +
 	"local_addr\x18\x01 \x01(\fR\tlocalAddr\x12\x1d\n" +
@@ -923,7 +939,8 @@ const file_replication_proto_rawDesc = "" +
 	"timestamps\x12)\n" +
 	"\x10timestamp_offset\x18\x0e \x01(\rR\x0ftimestampOffset\x12%\n" +
 	"\x0ereceive_buffer\x18\x0f \x01(\x03R\rreceiveBuffer\x12#\n" +
-	"\rannounced_mss\x18\x10 \x01(\rR\fannouncedMss\"\xcd\x02\n" +
+	"\rannounced_mss\x18\x10 \x01(\rR\fannouncedMss\x12\x10\n" +
+	"\x03ecn\x18\x11 \x01(\bR\x03ecn\"\xe8\x02\n" +
 	"\x05Delta\x12\x19\n" +
 	"\binput_at\x18\x01 \x01(\x03R\ainputAt\x12\x14\n" +
 	"\x05input\x18\x02 \x01(\fR\x05input\x12\x1b\n" +
@@ -940,7 +957,8 @@ const file_replication_proto_rawDesc = "" +
 	"sendWindow\x12\x1b\n" +
 	"\tts_recent\x18\n" +
 	" \x01(\rR\btsRecent\x12!\n" +
-	"\fsegment_size\x18\v \x01(\rR\vsegmentSize\x12\x12\n" +
+	"\fsegment_size\x18\v \x01(\rR\vsegmentSize\x12\x19\n" +
+	"\bpath_mss\x18\r \x01(\rR\apathMss\x12\x12\n" +
 	"\x04gate\x18\f \x01(\bR\x04gate\"v\n" +
 	"\x03End\x124\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1c.ftcp.replication.End.ReasonR\x06reason\"9\n" +

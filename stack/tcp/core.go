@@ -113,10 +113,7 @@ type Core struct {
 	dupAcks    int
 	recovering bool      // in fast recovery, until una reaches recover
 	recover    int64     // what was sent when the last loss was found; a loss before it is part of that one
-	rexmitTS   uint32    // timestamp of the first retransmission of this episode,
-	rexmitSeen bool      // if there was one
-	resent     int       // bytes that were sent again in this episode,
-	inVain     int       // and those of them that have not been reported as duplicates
+	episode    episode   // what was sent again since then
 	tail       tailProbe // RFC 8985 section 7
 	retries    int       // timer expiries in a row without progress
 

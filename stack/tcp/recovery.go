@@ -86,7 +86,7 @@ func (c *Core) takeSACK(seg *Segment, d *delivery, deliver func(*sent)) {
 		if i == 0 && c.duplicate(left, right, seg) {
 			d.dsack = true
 			c.rack.duplicated(c.una, c.nxt)
-			c.inVain = max(0, c.inVain-int(right-left))
+			c.episode.duplicated(int(right - left))
 			continue
 		}
 		if left = max(left, c.una); left < right {
@@ -160,26 +160,6 @@ func (c *Core) countDuplicate(d *delivery, dup bool, acked int) {
 	b.implied = min(b.implied, int(c.max-c.una))
 }
 
-// undone looks whether the retransmissions of this episode were in vain (RFC 4015): whether this acknowledgement, the
-// first one that moves una after them, answers something that was sent before them (Eifel,
-// RFC 3522), or the peer has reported all of them as duplicates (RFC 3708). It returns whether there
-// is a loss to respond to.
-func (c *Core) undone(now time.Time, seg *Segment, d *delivery) (lost bool) {
-	spurious := d.dsack && c.resent > 0 && c.inVain == 0
-	if d.moved && c.rexmitSeen {
-		c.rexmitSeen = false
-		_, ok := c.echoed(now, seg)
-		spurious = spurious || ok && int32(seg.Options.TSEcr-c.rexmitTS) < 0
-	}
-	if spurious {
-		c.board.findNothingLost()
-		c.cc.Undo()
-		c.recovering, c.recover = false, c.una
-		c.resent = 0
-	}
-	return c.board.lost > 0
-}
-
 // respond tells the congestion controller.
 func (c *Core) respond(now time.Time, d *delivery, lost bool) {
 	switch {
@@ -193,8 +173,7 @@ func (c *Core) respond(now time.Time, d *delivery, lost bool) {
 			c.cc.OnLoss(now, d.flight)
 		}
 		c.recovering, c.recover = true, c.max
-		c.rexmitSeen = false
-		c.resent, c.inVain = 0, 0
+		c.episode = episode{}
 		c.prr.begin(d.flight, c.cc.Ssthresh())
 		c.prr.ack(d.bytes, c.board.inFlight(), c.smss, false)
 	case c.recovering:
@@ -249,8 +228,7 @@ func (c *Core) recoverTimeout(now time.Time) {
 	c.recovering, c.recover = false, c.max
 	c.dupAcks, c.board.implied = 0, 0
 	if c.retries == 0 {
-		c.rexmitSeen = false
-		c.resent, c.inVain = 0, 0
+		c.episode = episode{}
 	}
 	c.rack.at = time.Time{}
 	c.tail = tailProbe{}

@@ -237,10 +237,8 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 	again := pos < c.nxt
 	if again {
 		c.board.resend(pos, next, now)
-		c.resent += int(next - pos)
-		c.inVain += int(next - pos)
-		if !c.rexmitSeen {
-			c.rexmitSeen, c.rexmitTS = true, c.timestamp(now)
+		if !c.tail.force {
+			c.episode.resend(pos, int(next-pos), c.timestamp(now))
 		}
 	} else {
 		c.board.push(pos, next, now)

@@ -22,6 +22,7 @@ type delivery struct {
 	limited bool          // the congestion window was used up
 	resent  bool          // some of them had been sent more than once
 	moved   bool          // una moved
+	safe    bool          // una moved, and nothing more was found to be lost: RFC 9937's SafeACK
 	dsack   bool          // something had arrived twice
 	marked  bool          // the network has marked something: RFC 3168
 }
@@ -30,6 +31,7 @@ type delivery struct {
 // repeats the one before (RFC 5681 section 2).
 func (c *Core) acknowledge(now time.Time, seg *Segment, ack int64, dup bool) {
 	d := delivery{flight: c.board.inFlight(), moved: ack > c.una}
+	losses := c.board.losses
 	d.limited = d.flight+c.smss >= c.cwnd()
 	d.marked = c.ecn.on && seg.Flags&(wire.ECE|wire.SYN) == wire.ECE
 	age, echoed := c.echoed(now, seg)
@@ -69,6 +71,7 @@ func (c *Core) acknowledge(now time.Time, seg *Segment, ack int64, dup bool) {
 	if c.sack && c.rack.detect(now, &c.board, c.reorderWindow()) {
 		lost = true
 	}
+	d.safe = d.moved && c.board.losses == losses
 	c.respond(now, &d, lost)
 	c.armRecovery(now, d.moved)
 	if d.moved {
@@ -177,7 +180,7 @@ func (c *Core) respond(now time.Time, d *delivery, lost bool) {
 		c.prr.begin(d.flight, c.cc.Ssthresh())
 		c.prr.ack(d.bytes, c.board.inFlight(), c.smss, false)
 	case c.recovering:
-		c.prr.ack(d.bytes, c.board.inFlight(), c.smss, d.moved && c.board.lost == 0)
+		c.prr.ack(d.bytes, c.board.inFlight(), c.smss, d.safe)
 	case d.marked:
 		c.congested(now, d.flight)
 	case d.moved:

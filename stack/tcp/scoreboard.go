@@ -10,6 +10,7 @@ type scoreboard struct {
 	sacked  int    // bytes that the peer has reported
 	implied int    // bytes that it seems to have, by its duplicate ACKs, if it cannot report them
 	lost    int    // bytes that are deemed lost and have not been sent again
+	losses  int64  // bytes that have ever been deemed lost
 }
 
 // sent is a range of positions. It is either sacked, or lost, or in flight.
@@ -133,6 +134,7 @@ func (b *scoreboard) lose(i int) {
 	if r := &b.ranges[i]; !r.sacked && !r.lost {
 		r.lost = true
 		b.lost += r.len()
+		b.losses += int64(r.len())
 	}
 }
 
@@ -206,7 +208,7 @@ func (b *scoreboard) resend(start, end int64, at time.Time) {
 
 // restart makes [una, end) all that there is, sent at an unknown time, and lost.
 func (b *scoreboard) restart(una, end int64) {
-	*b = scoreboard{ranges: b.ranges[:0]}
+	*b = scoreboard{ranges: b.ranges[:0], losses: b.losses}
 	if una < end {
 		b.ranges = append(b.ranges, sent{start: una, end: end, resent: true})
 		b.loseAll()

@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/ftcp-project/ftcp/wire"
@@ -81,6 +83,8 @@ func (c *Core) acknowledge(now time.Time, seg *Segment, ack int64, dup bool) {
 
 // takeSACK takes the blocks: RFC 2018, and RFC 2883 for what had arrived before.
 func (c *Core) takeSACK(seg *Segment, d *delivery, deliver func(*sent)) {
+	var ranges [len(seg.Options.SACK)][2]int64
+	news := ranges[:0]
 	for i, b := range seg.Options.Blocks() {
 		left, right := c.sndPos(b.Left), c.sndPos(b.Right)
 		if left >= right || right > c.max {
@@ -93,8 +97,14 @@ func (c *Core) takeSACK(seg *Segment, d *delivery, deliver func(*sent)) {
 			continue
 		}
 		if left = max(left, c.una); left < right {
-			c.board.sack(left, right, deliver)
+			news = append(news, [2]int64{left, right})
 		}
+	}
+	// The first block is the latest, and a lower one may be news too, if an ACK was lost. Taken in
+	// that order it would look as if it had been overtaken.
+	slices.SortFunc(news, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
+	for _, r := range news {
+		c.board.sack(r[0], r[1], deliver)
 	}
 	if r := c.board.ranges; len(r) > 0 && r[0].sacked {
 		// The peer has taken back what it reported (RFC 2018 section 8).

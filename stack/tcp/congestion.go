@@ -11,6 +11,9 @@ type Congestion interface {
 	// Ssthresh is the slow start threshold: where the window goes in fast recovery.
 	Ssthresh() int
 
+	// PacingRate is how fast to send, in bytes per second. Zero: the window, spread over the round trip.
+	PacingRate() int64
+
 	// OnAck says that the peer has got more, outside of fast recovery.
 	OnAck(a *Ack)
 
@@ -72,6 +75,8 @@ func NewReno(mss int) Congestion {
 func (r *reno) Window() int { return r.cwnd }
 
 func (r *reno) Ssthresh() int { return r.ssthresh }
+
+func (r *reno) PacingRate() int64 { return 0 }
 
 func (r *reno) OnAck(a *Ack) {
 	if !a.Limited {

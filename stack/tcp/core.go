@@ -108,6 +108,7 @@ type Core struct {
 	cc         Congestion
 	ack        Ack // what cc.OnAck is given; kept so that none is allocated
 	board      scoreboard
+	pace       pacing
 	rack       rack
 	prr        prr
 	dupAcks    int

@@ -38,6 +38,9 @@ func NewCubic(mss int) Congestion {
 func (c *cubic) Window() int   { return int(c.cwnd) }
 func (c *cubic) Ssthresh() int { return int(c.ssthresh) }
 
+// PacingRate implements Congestion.
+func (c *cubic) PacingRate() int64 { return 0 }
+
 func (c *cubic) OnAck(a *Ack) {
 	if c.cwnd < c.ssthresh {
 		c.cwnd += c.slow.increase(a, c.mss)

@@ -388,7 +388,7 @@ func (c *Core) finish(err error) {
 	c.early.free()
 	c.rtoAt, c.probeAt, c.delackAt, c.lingerAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	c.board, c.rack.at, c.tail = scoreboard{}, time.Time{}, tailProbe{}
-	c.keep.at = time.Time{}
+	c.keep.at, c.pace.until = time.Time{}, time.Time{}
 }
 
 // refuse answers seg with a RST: RFC 9293 section 3.10.7.1.

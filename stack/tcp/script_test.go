@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -86,7 +87,7 @@ func parseScript(text string) ([]*line, error) {
 			if err != nil || ms < 0 {
 				return nil, fmt.Errorf("%d: the time %q", l.number, after)
 			}
-			at += time.Duration(ms * float64(time.Millisecond))
+			at += time.Duration(math.Round(ms * float64(time.Millisecond)))
 			event = strings.TrimSpace(event)
 			if event == "" {
 				return nil, fmt.Errorf("%d: nothing happens", l.number)

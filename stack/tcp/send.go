@@ -220,8 +220,15 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 		c.cc.OnIdle(now)
 	}
 	pos, n, fin := c.nextData()
-	if n == 0 && !fin {
+	if n == 0 {
+		c.pace.until = time.Time{}
+		if !fin {
+			return nil
+		}
+	} else if m := c.paced(now, n); m == 0 {
 		return nil
+	} else if m < n {
+		n, fin = m, false
 	}
 	c.sentAt = now
 	flags := wire.ACK

@@ -98,7 +98,7 @@ func (c *Core) probeTimeout() {
 // deadline is the earliest timer.
 func (c *Core) deadline() time.Time {
 	next := c.rtoAt
-	for _, t := range [...]time.Time{c.probeAt, c.delackAt, c.lingerAt, c.keep.at, c.rack.at, c.tail.at} {
+	for _, t := range [...]time.Time{c.probeAt, c.delackAt, c.lingerAt, c.keep.at, c.rack.at, c.tail.at, c.pace.until} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

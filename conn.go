@@ -106,10 +106,10 @@ func (c *Conn) SetLinger(sec int) error { return c.error("set", c.c.SetLinger(se
 // SetNoDelay turns Nagle's algorithm off, which is the default, or on.
 func (c *Conn) SetNoDelay(noDelay bool) error { return c.error("set", c.c.SetNoDelay(noDelay)) }
 
-// SetReadBuffer sets the size of the receive buffer, in bytes.
+// SetReadBuffer fixes the size of the receive buffer, in bytes, which otherwise grows as the path needs it.
 func (c *Conn) SetReadBuffer(bytes int) error { return c.setError(c.c.SetReadBuffer(bytes)) }
 
-// SetWriteBuffer sets the size of the send buffer, in bytes.
+// SetWriteBuffer fixes the size of the send buffer, in bytes, which otherwise grows as the path needs it.
 func (c *Conn) SetWriteBuffer(bytes int) error { return c.setError(c.c.SetWriteBuffer(bytes)) }
 
 // SetKeepAlive turns probes of a silent peer on or off. They are on by default.

@@ -137,7 +137,8 @@ type Node struct {
 	// re-send at once what it has outstanding. One of them lowers its idea of the path's MTU by 4 bytes for ten minutes.
 	NoWake bool
 
-	// ReceiveBuffer and SendBuffer bound a connection's buffers, in bytes. Zero: 4 MiB. All nodes of a
+	// ReceiveBuffer and SendBuffer are what a connection's buffers may grow to, in bytes, as its path needs it:
+	// they bound what one connection gets through in a round trip. Zero: 4 MiB. All nodes of a
 	// group need the same SendBuffer.
 	ReceiveBuffer, SendBuffer int
 

@@ -426,12 +426,12 @@ func (c *Conn) SetKeepAlive(idle, interval time.Duration, count int) error {
 	return c.set(func(core *tcp.Core) { core.SetKeepAlive(time.Now(), idle, interval, count) })
 }
 
-// SetReadBuffer sets the size of the receive buffer, in bytes.
+// SetReadBuffer fixes the size of the receive buffer, in bytes.
 func (c *Conn) SetReadBuffer(bytes int) error {
 	return c.set(func(core *tcp.Core) { core.SetBuffers(bytes, 0) })
 }
 
-// SetWriteBuffer sets the size of the send buffer, in bytes.
+// SetWriteBuffer fixes the size of the send buffer, in bytes.
 func (c *Conn) SetWriteBuffer(bytes int) error {
 	return c.set(func(core *tcp.Core) { core.SetBuffers(0, bytes) })
 }

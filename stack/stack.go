@@ -22,8 +22,8 @@ type Config struct {
 	// may answer for each other share it. Zero: a random one.
 	Key [32]byte
 
-	// ReceiveBuffer and SendBuffer are the sizes of a connection's buffers, in
-	// bytes, at the most. The receive buffer bounds the window that the peer is offered.
+	// ReceiveBuffer and SendBuffer are what a connection's buffers may grow to, in
+	// bytes, as its path needs it. The receive buffer bounds the window that the peer is offered.
 	// Zero: DefaultBuffer.
 	ReceiveBuffer, SendBuffer int
 
@@ -48,7 +48,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Default sizes.
+// Default limits.
 const (
 	DefaultBuffer  = 4 << 20
 	DefaultBacklog = 4096

@@ -100,8 +100,17 @@ func (b *buffer) release(pos int64) {
 	if n > 0 {
 		m := copy(b.chunks, b.chunks[n:])
 		clear(b.chunks[m:])
-		b.chunks = b.chunks[:m]
+		b.chunks = emptied(b.chunks[:m])
 	}
+}
+
+// emptied returns s, but without the memory of one that has been large and is empty now: a connection
+// that was busy once must not hold it for ever.
+func emptied[T any](s []T) []T {
+	if len(s) == 0 && cap(s) > 512 {
+		return nil
+	}
+	return s
 }
 
 // free gives all memory back.

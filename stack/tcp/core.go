@@ -25,8 +25,8 @@ type Config struct {
 	MSS           int       // largest payload that this side receives in one segment: announced
 	SendMSS       int       // largest payload that the path to the peer takes; zero: MSS
 	GSO           int       // largest payload that Send may emit as one; zero: a segment's
-	ReceiveBuffer int       // bytes; bounds the window
-	SendBuffer    int       // bytes that Append takes beyond what was acknowledged
+	ReceiveBuffer int       // bytes; the most that the window may grow to
+	SendBuffer    int       // bytes; the most that Append takes beyond what was acknowledged
 	ISS           uint32    // initial send sequence number (RFC 6528)
 	Epoch         time.Time // where the timestamp clock starts (RFC 7323)
 	TSOffset      uint32    // added to the timestamp clock
@@ -51,14 +51,15 @@ type Core struct {
 	// A retransmission timeout pulls nxt back to una. On a replica, max is appended
 	// and may exceed sendable: what the active node sent is not known
 	// more precisely.
-	una      int64 // SND.UNA
-	nxt      int64 // SND.NXT
-	max      int64 // one past the highest position ever sent
-	sendable int64 // mark: send nothing at or past it
-	appended int64 // one past the last position that the user produced
-	fin      int64 // position of our FIN, the last that there is; -1: not closed
-	out      buffer
-	digest   uint32 // CRC-32C of the output [1, appended), without the FIN
+	una       int64 // SND.UNA
+	nxt       int64 // SND.NXT
+	max       int64 // one past the highest position ever sent
+	sendable  int64 // mark: send nothing at or past it
+	appended  int64 // one past the last position that the user produced
+	fin       int64 // position of our FIN, the last that there is; -1: not closed
+	out       buffer
+	sendFixed bool   // the user has set the size of the send buffer
+	digest    uint32 // CRC-32C of the output [1, appended), without the FIN
 
 	// Send window. sndEdge never matters below una.
 	sndEdge  int64 // SND.UNA + SND.WND: the right edge of the peer's window
@@ -87,8 +88,9 @@ type Core struct {
 	again    [2]int64 // what arrived a second time, to be reported (RFC 2883); empty: nothing
 	irs      uint32
 	rcvShift uint8 // Rcv.Wind.Shift
-	rcvMSS   int   // largest segment seen from the peer, payload
-	biggest  int   // largest IP packet seen from the peer; see NotePacket
+	tuning   receiveTuning
+	rcvMSS   int // largest segment seen from the peer, payload
+	biggest  int // largest IP packet seen from the peer; see NotePacket
 
 	// Options, as negotiated by the SYNs.
 	active bool // we opened
@@ -187,6 +189,7 @@ func newCore(cfg Config) *Core {
 	c.out.init(1)
 	c.in.init(1)
 	c.rcvShift = WindowScale(cfg.ReceiveBuffer)
+	c.tuning.size = min(startWindow, cfg.ReceiveBuffer)
 	return c
 }
 
@@ -242,6 +245,7 @@ func (c *Core) takeSYN(now time.Time, syn *wire.TCP) {
 	} else {
 		c.rcvShift = 0
 		c.cfg.ReceiveBuffer = min(c.cfg.ReceiveBuffer, math.MaxUint16)
+		c.tuning.size = min(c.tuning.size, c.cfg.ReceiveBuffer)
 	}
 	c.sack = o.SACKPermitted && (c.sack || offered)
 	c.ts = o.HasTimestamps && (c.ts || offered)

@@ -53,6 +53,8 @@
 //	9937 (6937)              PRR                                     prr.go            established-fast-retransmit*, *-sack-recovery
 //	5681, 6582, 3042         without SACK: NewReno                   recovery.go       established-fast-retransmit*
 //	3522, 3708, 4015         undo of what was no loss                recovery.go       established-rto-spurious, *-in-vain
+//	-                        pacing                                  pacing.go         established-paced*, *-send-cwnd
+//	-                        buffers as large as the path needs      tuning.go         established-window-grows, -stays, *-send-buffer
 //	6928, 3465, 5681 4.1     initial window, byte counting, idle     congestion.go     connect-initial-window, established-idle-restart
 //	9438, 9406               CUBIC, HyStart++                        cubic.go, hystart.go established-idle-restart, FuzzPair
 //	3168                     ECN                                     ecn.go            *-ecn*
@@ -60,7 +62,7 @@
 //	-                        the marks                               marks.go          gate-*, ungate*
 //	-                        takeover, in every state                replica.go        takeover-*, FuzzReplica
 //
-// Not here: pacing, tuning of buffers, path MTU probing (RFC 8899), the user timeout (RFC 5482).
+// Not here: path MTU probing (RFC 8899), the user timeout (RFC 5482).
 //
 // # Choices
 //
@@ -71,7 +73,6 @@
 //   - ECN is granted to whoever asks, and asked for if Config.ECN is set. A mark reduces the window as a loss
 //     does; ECN++, AccECN and ABE (RFC 8511) are not used.
 //   - Urgent data is read in line (RFC 6093).
-//   - The receive window does not tune itself; it is a parameter.
 //   - Losses are found by time (RACK-TLP, RFC 8985) with peers that send SACK, by duplicate ACKs (RFC 5681, RFC 6582)
 //     with others. Recovery is PRR's (RFC 9937), a needless one is undone by timestamps (RFC 3522, RFC 4015).
 //   - CUBIC (RFC 9438) with HyStart++ (RFC 9406) is the default, Reno stands beside it.

@@ -296,6 +296,7 @@ func (c *Core) recvData(now time.Time, seg *Segment) {
 			c.takeEarly()
 			c.ackNow = true // RFC 5681 section 4.2
 		}
+		c.tuning.arrived(c, now, seg)
 		c.oweACK(now)
 	}
 	if c.rcvFin >= 0 && c.rcvNxt == c.rcvFin {

@@ -88,7 +88,7 @@ func (b *scoreboard) ack(una int64, delivered func(*sent)) {
 		}
 		n++
 	}
-	b.ranges = b.ranges[:copy(b.ranges, b.ranges[n:])]
+	b.ranges = emptied(b.ranges[:copy(b.ranges, b.ranges[n:])])
 }
 
 // sack takes note that the peer has [left, right), and calls delivered for what is news.

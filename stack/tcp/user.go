@@ -34,21 +34,17 @@ func (c *Core) produced(b []byte) {
 	}
 }
 
-// Room is how many bytes Append would take.
-func (c *Core) Room() int {
-	return max(0, c.cfg.SendBuffer-int(c.appended-c.una))
-}
-
-// SetBuffers changes the sizes of the buffers, in bytes. A smaller receive buffer
+// SetBuffers fixes the sizes of the buffers, in bytes; zero leaves one as it is. A smaller receive buffer
 // takes effect as the peer uses up the window that it has.
 func (c *Core) SetBuffers(receive, send int) {
 	if receive > 0 {
 		// The scale was settled by the SYN and bounds the window.
 		c.cfg.ReceiveBuffer = min(receive, math.MaxUint16<<c.rcvShift)
+		c.tuning.size, c.tuning.fixed = c.cfg.ReceiveBuffer, true
 		c.updateWindow()
 	}
 	if send > 0 {
-		c.cfg.SendBuffer = send
+		c.cfg.SendBuffer, c.sendFixed = send, true
 	}
 }
 

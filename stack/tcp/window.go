@@ -7,8 +7,8 @@ import "math"
 // segment (silly window avoidance, RFC 9293 section 3.8.6.2.2). It counts from what every reader
 // has read: the others may have to go on with this very window.
 func (c *Core) rightEdge() int64 {
-	edge := min(c.read, c.peerRead) + int64(c.cfg.ReceiveBuffer)
-	if edge-c.edge < int64(min(c.cfg.ReceiveBuffer/2, c.rcvMSS)) {
+	edge := min(c.read, c.peerRead) + int64(c.tuning.size)
+	if edge-c.edge < int64(min(c.tuning.size/2, c.rcvMSS)) {
 		return c.edge
 	}
 	return edge

@@ -135,13 +135,18 @@ func (l *Link) inputNew(now time.Time, from wire.MAC, t tuple, seg *tcp.Segment)
 	}
 	listener := s.listener(t.local)
 	var core *tcp.Core
-	if listener != nil && seg.Flags&(wire.SYN|wire.ACK|wire.FIN) != wire.SYN {
+	opens := seg.Flags&(wire.SYN|wire.ACK|wire.FIN) == wire.SYN
+	if listener != nil && seg.Flags&wire.ACK != 0 {
 		core = l.acceptCookie(now, t, seg)
 	}
 	cookie := core != nil
-	if listener == nil || !cookie && seg.Flags&(wire.SYN|wire.ACK|wire.FIN) != wire.SYN {
+	switch {
+	case listener == nil, !cookie && seg.Flags&wire.ACK != 0:
 		s.Stats.NoListener.Add(1)
 		l.refuse(from, t, seg)
+		return
+	case !cookie && !opens:
+		s.Stats.NoListener.Add(1) // 3.10.7.2, fourth: not even an answer
 		return
 	}
 	switch listener.admit(cookie) {

@@ -63,13 +63,13 @@ func (r *reassembly) insert(pos int64, data []byte, limit int) {
 	}
 }
 
-// covers says that [left, right) is here already.
-func (r *reassembly) covers(left, right int64) (covered bool) {
+// overlap returns the first part of [left, right) that is here already; one that is empty if there is none.
+func (r *reassembly) overlap(left, right int64) (from, to int64) {
 	r.each(func(l, rt int64) bool {
-		covered = l <= left && right <= rt
-		return !covered && l < right
+		from, to = max(l, left), min(rt, right)
+		return from >= to && l < right
 	})
-	return covered
+	return from, to
 }
 
 // next removes and returns the chunk that continues the stream at pos, without

@@ -279,9 +279,8 @@ func (c *Core) recvData(now time.Time, seg *Segment) {
 
 	switch {
 	case pos > c.rcvNxt:
-		if len(data) > 0 && c.early.covers(pos, end) {
-			c.duplicated(pos, end)
-		} else if len(data) > 0 {
+		if len(data) > 0 {
+			c.duplicated(c.early.overlap(pos, end))
 			c.early.insert(pos, data, 2*c.cfg.ReceiveBuffer)
 		}
 		if len(seg.Payload) > 0 || seg.Flags&wire.FIN != 0 {
@@ -290,6 +289,8 @@ func (c *Core) recvData(now time.Time, seg *Segment) {
 	case end > c.rcvNxt:
 		if pos < c.rcvNxt {
 			c.duplicated(pos, c.rcvNxt)
+		} else {
+			c.duplicated(c.early.overlap(pos, end))
 		}
 		c.takeInput(seg, data[c.rcvNxt-pos:])
 		if len(c.early.chunks) > 0 {

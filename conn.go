@@ -106,6 +106,14 @@ func (c *Conn) SetLinger(sec int) error { return c.error("set", c.c.SetLinger(se
 // SetNoDelay turns Nagle's algorithm off, which is the default, or on.
 func (c *Conn) SetNoDelay(noDelay bool) error { return c.error("set", c.c.SetNoDelay(noDelay)) }
 
+// SetUserTimeout ends the connection when the peer has acknowledged nothing of what there is to send for d, whether it is lost
+// or the peer's window is closed; errors are then ETIMEDOUT. It also takes the place of the number of keep-alive
+// probes. Zero, the default, retransmits 15 times, and probes a closed window for ever.
+// (RFC 9293 section 3.9.1.1; TCP_USER_TIMEOUT in Linux.)
+func (c *Conn) SetUserTimeout(d time.Duration) error {
+	return c.error("set", c.c.SetUserTimeout(max(d, 0)))
+}
+
 // SetReadBuffer fixes the size of the receive buffer, in bytes, which otherwise grows as the path needs it.
 func (c *Conn) SetReadBuffer(bytes int) error { return c.setError(c.c.SetReadBuffer(bytes)) }
 

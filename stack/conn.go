@@ -426,6 +426,12 @@ func (c *Conn) SetKeepAlive(idle, interval time.Duration, count int) error {
 	return c.set(func(core *tcp.Core) { core.SetKeepAlive(time.Now(), idle, interval, count) })
 }
 
+// SetUserTimeout ends the connection when the peer acknowledges nothing of what there is to send for so long: see
+// [tcp.Core.SetUserTimeout].
+func (c *Conn) SetUserTimeout(d time.Duration) error {
+	return c.set(func(core *tcp.Core) { core.SetUserTimeout(d) })
+}
+
 // SetReadBuffer fixes the size of the receive buffer, in bytes.
 func (c *Conn) SetReadBuffer(bytes int) error {
 	return c.set(func(core *tcp.Core) { core.SetBuffers(bytes, 0) })

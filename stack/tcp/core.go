@@ -134,6 +134,7 @@ type Core struct {
 	delackAt time.Time
 	lingerAt time.Time // end of TIME-WAIT, or of FIN-WAIT-2 that nobody waits for
 	keep     keepAlive
+	patience userTimeout
 
 	// The end.
 	noDelay     bool // no Nagle

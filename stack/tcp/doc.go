@@ -38,6 +38,7 @@
 //	9293 3.6.1, 6191, 1337   TIME-WAIT, its reuse, RST in it         timewait.go       time-wait-*
 //	9293 3.10.7.4            the eight checks, in order              recv.go           established-*, syn-received-*
 //	9293 3.8.3, 6298         retransmission, back-off, giving up     timers.go, rtt.go *-rto*, *-lost, *-exhausted
+//	9293 3.9.1.1             user timeout                            usertimeout.go    user-timeout*
 //	9293 3.8.4               keep-alive                              keepalive.go      keepalive-*
 //	9293 3.8.6.1             zero-window probes                      timers.go         established-zero-window*
 //	9293 3.8.6.2             silly windows, both sides               send.go, window.go established-send-*, established-window-*
@@ -62,7 +63,7 @@
 //	-                        the marks                               marks.go          gate-*, ungate*
 //	-                        takeover, in every state                replica.go        takeover-*, FuzzReplica
 //
-// Not here: path MTU probing (RFC 8899), the user timeout (RFC 5482).
+// Not here: path MTU probing (RFC 8899).
 //
 // # Choices
 //
@@ -72,6 +73,7 @@
 //   - A segment without a timestamp on a connection that uses them is dropped (RFC 7323 section 3.2).
 //   - ECN is granted to whoever asks, and asked for if Config.ECN is set. A mark reduces the window as a loss
 //     does; ECN++, AccECN and ABE (RFC 8511) are not used.
+//   - The user timeout is the user's; the option that tells the peer (RFC 5482) is not used.
 //   - Urgent data is read in line (RFC 6093).
 //   - Losses are found by time (RACK-TLP, RFC 8985) with peers that send SACK, by duplicate ACKs (RFC 5681, RFC 6582)
 //     with others. Recovery is PRR's (RFC 9937), a needless one is undone by timestamps (RFC 3522, RFC 4015).

@@ -177,6 +177,8 @@ func (r *rig) step() {
 	case 16:
 		c.SetKeepAlive(r.now, of(r.c, edgyTimes...), of(r.c, edgyTimes[1:]...), 1+r.c.byte()%4)
 	case 17:
+		c.SetUserTimeout(of(r.c, 0, 0, time.Millisecond, time.Second, time.Hour))
+	case 18:
 		c.PathMTU(c.sndSeq(c.una+r.c.small()), of(r.c, edgySizes...))
 	default:
 		r.inject()

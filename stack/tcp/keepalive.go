@@ -25,8 +25,8 @@ func (c *Core) SetKeepAlive(now time.Time, idle, interval time.Duration, count i
 func (k *keepAlive) heard(now time.Time) { k.last, k.sent = now, 0 }
 
 // expire handles the timer and says whether a probe is due. busy says that another timer has a
-// question out: it decides then, by its own patience.
-func (k *keepAlive) expire(now time.Time, busy bool) (probe, dead bool) {
+// question out: it decides then, by its own patience. A user timeout, unless it is zero, takes the place of count.
+func (k *keepAlive) expire(now time.Time, busy bool, patience time.Duration) (probe, dead bool) {
 	if k.at.IsZero() || now.Before(k.at) {
 		return false, false
 	}
@@ -38,7 +38,7 @@ func (k *keepAlive) expire(now time.Time, busy bool) (probe, dead bool) {
 		k.at = due
 		return false, false
 	}
-	if k.sent >= k.count {
+	if patience > 0 && k.sent > 0 && now.Sub(k.last) >= patience || patience <= 0 && k.sent >= k.count {
 		return false, true
 	}
 	k.sent++

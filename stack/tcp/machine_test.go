@@ -304,6 +304,8 @@ func (m *machine) call(f []string) error {
 	case "keepalive/3":
 		ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 		c.SetKeepAlive(m.now, ms(n[0]), ms(n[1]), n[2])
+	case "usertimeout/1":
+		c.SetUserTimeout(time.Duration(n[0]) * time.Millisecond)
 	case "buffers/2":
 		c.SetBuffers(n[0], n[1])
 	case "retain/1":

@@ -234,6 +234,7 @@ func (c *Core) recvACK(now time.Time, seg *Segment) bool {
 // advance takes note that everything before una has been acknowledged.
 func (c *Core) advance(una int64) {
 	c.una = una
+	c.patience.since = time.Time{}
 	c.nxt = max(c.nxt, una)
 	c.max = max(c.max, una)
 	if end := c.dataEnd(); una > c.out.base {
@@ -390,7 +391,7 @@ func (c *Core) finish(err error) {
 	c.early.free()
 	c.rtoAt, c.probeAt, c.delackAt, c.lingerAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	c.board, c.rack.at, c.tail = scoreboard{}, time.Time{}, tailProbe{}
-	c.keep.at, c.pace.until = time.Time{}, time.Time{}
+	c.keep.at, c.pace.until, c.patience.since = time.Time{}, time.Time{}, time.Time{}
 }
 
 // refuse answers seg with a RST: RFC 9293 section 3.10.7.1.

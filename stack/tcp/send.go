@@ -10,6 +10,7 @@ import (
 // call it again even if nothing happens before; zero if there is none.
 // A segment and what it points to are valid until emit returns.
 func (c *Core) Send(now time.Time, emit func(*Segment)) (next time.Time) {
+	c.patience.waits(c, now)
 	c.expire(now)
 	for {
 		seg := c.nextSegment(now)

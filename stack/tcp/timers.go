@@ -18,6 +18,10 @@ func (c *Core) expire(now time.Time) {
 		c.finish(nil)
 		return
 	}
+	if due(c.patience.at()) {
+		c.finish(ErrTimeout)
+		return
+	}
 	if due(c.delackAt) {
 		c.delackAt = time.Time{}
 		c.ackNow = true
@@ -36,7 +40,7 @@ func (c *Core) expire(now time.Time) {
 		c.probeTimeout()
 	}
 	busy := !c.rtoAt.IsZero() || !c.probeAt.IsZero() || c.una == 0
-	if probe, dead := c.keep.expire(now, busy); dead {
+	if probe, dead := c.keep.expire(now, busy, c.patience.after); dead {
 		c.abort(now, ErrTimeout)
 	} else if probe {
 		c.probe = true
@@ -53,7 +57,7 @@ func (c *Core) retransmitTimeout(now time.Time) {
 	case c.una == 0:
 		limit = synAckRetries
 	}
-	if c.retries >= limit {
+	if c.retries >= limit && (c.una == 0 || c.patience.after <= 0) {
 		c.finish(ErrTimeout)
 		return
 	}
@@ -82,7 +86,7 @@ func (c *Core) armProbe(now time.Time) {
 // probeTimeout probes a window that is closed, or makes use of one that is too
 // small to be worth it otherwise: RFC 9293 section 3.8.6.1.
 func (c *Core) probeTimeout() {
-	if c.retries >= dataRetries {
+	if c.retries >= dataRetries && c.patience.after <= 0 {
 		c.finish(ErrTimeout)
 		return
 	}
@@ -98,7 +102,7 @@ func (c *Core) probeTimeout() {
 // deadline is the earliest timer.
 func (c *Core) deadline() time.Time {
 	next := c.rtoAt
-	for _, t := range [...]time.Time{c.probeAt, c.delackAt, c.lingerAt, c.keep.at, c.rack.at, c.tail.at, c.pace.until} {
+	for _, t := range [...]time.Time{c.probeAt, c.delackAt, c.lingerAt, c.keep.at, c.rack.at, c.tail.at, c.pace.until, c.patience.at()} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

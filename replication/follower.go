@@ -201,7 +201,7 @@ func (f *follower) delta(r *replica, d *replpb.Delta) {
 		now := time.Now()
 		u := tcp.Update{
 			InAt: d.InputAt, Input: d.Input, InFIN: d.InputFin,
-			Una: d.Una, Edge: d.Edge, SndWnd: int64(d.SendWindow), TSRecent: d.TsRecent, Biggest: int(d.SegmentSize),
+			Una: d.Una, Edge: d.Edge, SndWnd: int64(d.SendWindow), TSRecent: d.TsRecent, Biggest: int(d.SegmentSize), PathMSS: int(d.PathMss),
 		}
 		if len(d.Input) > 0 || d.Una > core.Positions().Una {
 			r.recent = now

@@ -186,7 +186,7 @@ func (s *session) news(c *stack.Conn, core *tcp.Core) {
 		last.Una == 0 && p.Una > 0, // the handshake is over
 		f.wantGate, core.Ended():
 		s.push(f)
-	case p.Una != last.Una || p.Edge != last.Edge:
+	case p.Una != last.Una || p.Edge != last.Edge || p.PathMSS != last.PathMSS:
 		if !f.later {
 			f.later = true
 			s.lazy = append(s.lazy, f)
@@ -329,7 +329,7 @@ func (s *session) record(records []*replpb.Record, f *feed, core *tcp.Core) []*r
 	d.InputFin = complete && p.InFIN
 	d.OutputEnd, d.OutputCrc, d.OutputFin = p.OutEnd, p.OutCRC, p.OutFIN
 	d.Una, d.Edge, d.SendWindow, d.TsRecent = p.Una, p.Edge, uint32(p.SndWnd), p.TSRecent
-	d.SegmentSize = uint32(p.Biggest)
+	d.SegmentSize, d.PathMss = uint32(p.Biggest), uint32(p.PathMSS)
 	if f.wantGate || opening && f.gated {
 		f.wantGate = false
 		if !f.gated {

@@ -63,7 +63,7 @@ func (l *Link) inputError(now time.Time, m *wire.ICMP) bool {
 	if c.remote.Addr().Is6() {
 		headers = 60
 	}
-	if !c.core.PathMTU(q.Seq, max(mtu, minMTU)-headers) {
+	if !c.core.PathMTU(now, q.Seq, max(mtu, minMTU)-headers) {
 		return false
 	}
 	c.flush(now)

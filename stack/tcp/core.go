@@ -111,6 +111,7 @@ type Core struct {
 	ack        Ack // what cc.OnAck is given; kept so that none is allocated
 	board      scoreboard
 	pace       pacing
+	path       pathProbe
 	rack       rack
 	prr        prr
 	dupAcks    int

@@ -47,6 +47,7 @@
 //	9293 3.8.5, 6093         urgent data, in line                    recv.go           established-urgent
 //	6691, 9293 3.7.1         MSS                                     core.go           listen-syn-*, connect-initial-window
 //	1191, 8201, 5927         path MTU from ICMP, checked             replica.go        pathmtu*
+//	8899, 4821               path MTU, searched for                  pathprobe.go      pathprobe-*, pathmtu-raise
 //	7323                     window scale, timestamps, PAWS          recv.go, window.go timestamps-*, paws*, TestWindowRounding
 //	2018, 2883               SACK and D-SACK, sent                   send.go, reassembly.go established-ooo*, *-dsack
 //	2018, 2883, 6675         SACK and D-SACK, used                   scoreboard.go     established-sack-*
@@ -63,14 +64,14 @@
 //	-                        the marks                               marks.go          gate-*, ungate*
 //	-                        takeover, in every state                replica.go        takeover-*, FuzzReplica
 //
-// Not here: path MTU probing (RFC 8899).
-//
 // # Choices
 //
 //   - RTO: minimum 200 ms as in Linux, not the 1 s of RFC 6298.
 //   - Zero-window probes are empty segments before SND.UNA, as Linux sends them, not one byte of
 //     new data.
 //   - A segment without a timestamp on a connection that uses them is dropped (RFC 7323 section 3.2).
+//   - The path MTU is searched for, with data as probes, when three timeouts in a row look like a black hole, and ten minutes
+//     after a router has named a size.
 //   - ECN is granted to whoever asks, and asked for if Config.ECN is set. A mark reduces the window as a loss
 //     does; ECN++, AccECN and ABE (RFC 8511) are not used.
 //   - The user timeout is the user's; the option that tells the peer (RFC 5482) is not used.

@@ -179,7 +179,7 @@ func (r *rig) step() {
 	case 17:
 		c.SetUserTimeout(of(r.c, 0, 0, time.Millisecond, time.Second, time.Hour))
 	case 18:
-		c.PathMTU(c.sndSeq(c.una+r.c.small()), of(r.c, edgySizes...))
+		c.PathMTU(r.now, c.sndSeq(c.una+r.c.small()), of(r.c, edgySizes...))
 	default:
 		r.inject()
 	}

@@ -311,7 +311,7 @@ func (m *machine) call(f []string) error {
 	case "retain/1":
 		c.Retain(int64(n[0]))
 	case "pathmtu/2": // the position that the message quotes, payload and options
-		c.PathMTU(c.sndSeq(int64(n[0])), n[1])
+		c.PathMTU(m.now, c.sndSeq(int64(n[0])), n[1])
 	case "takeover/1": // what the timestamps are shifted by
 		return m.takeover(uint32(n[0]))
 	default:
@@ -329,7 +329,7 @@ func (m *machine) takeover(tsShift uint32) error {
 		return err
 	}
 	p := old.Positions()
-	u := Update{InAt: 1, Una: p.Una, Edge: p.Edge, SndWnd: p.SndWnd, TSRecent: p.TSRecent}
+	u := Update{InAt: 1, Una: p.Una, Edge: p.Edge, SndWnd: p.SndWnd, TSRecent: p.TSRecent, PathMSS: p.PathMSS}
 	received := max(1, min(p.Received, p.Ackable))
 	fin := p.InFIN && received == p.Received
 	u.InFIN = fin && !old.closedFirst
@@ -349,7 +349,7 @@ func (m *machine) takeover(tsShift uint32) error {
 	case p.OutFIN:
 		r.CloseWrite(m.now)
 	}
-	u = Update{InAt: r.Positions().InEnd, InFIN: fin, Una: u.Una, Edge: u.Edge, SndWnd: u.SndWnd, TSRecent: u.TSRecent}
+	u = Update{InAt: r.Positions().InEnd, InFIN: fin, Una: u.Una, Edge: u.Edge, SndWnd: u.SndWnd, TSRecent: u.TSRecent, PathMSS: u.PathMSS}
 	if err := r.Replay(m.now, &u); err != nil {
 		return err
 	}

@@ -61,6 +61,7 @@ type Positions struct {
 	SndWnd   int64 // SND.WND
 	TSRecent uint32
 	Biggest  int  // largest IP packet from the peer
+	PathMSS  int  // what a segment's payload and options may take on the path; 0: what the ends allow
 	Dialed   bool // an active open
 }
 
@@ -71,7 +72,7 @@ func (c *Core) Positions() Positions {
 		Read: c.read, PeerRead: c.peerRead,
 		OutEnd: c.appended, OutCRC: c.digest, OutFIN: c.fin >= 0,
 		Una: c.una, Sendable: c.sendable, Ackable: c.ackable, Edge: c.edge,
-		SndWnd: c.sndWnd, TSRecent: c.tsRecent, Biggest: c.biggest, Dialed: c.active,
+		SndWnd: c.sndWnd, TSRecent: c.tsRecent, Biggest: c.biggest, PathMSS: c.limitedMSS(), Dialed: c.active,
 	}
 }
 

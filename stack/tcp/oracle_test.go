@@ -56,7 +56,7 @@ func (o *oracle) judge(c *Core, s *Segment) error {
 	if s.Flags&wire.RST != 0 {
 		return nil
 	}
-	if s.SegmentSize != 0 && s.Len <= s.SegmentSize || s.SegmentSize == 0 && s.Len > c.smss {
+	if s.SegmentSize != 0 && s.Len <= s.SegmentSize || s.SegmentSize == 0 && s.Len > c.smss && (c.path.size == 0 || pos != c.path.pos) {
 		return fmt.Errorf("%d bytes as segments of %d", s.Len, s.SegmentSize)
 	}
 	if err := compare(s.Parts, ours, pos); err != nil {

@@ -73,6 +73,7 @@ func (c *Core) acknowledge(now time.Time, seg *Segment, ack int64, dup bool) {
 	if c.sack && c.rack.detect(now, &c.board, c.reorderWindow()) {
 		lost = true
 	}
+	lost = c.probed(lost)
 	d.safe = d.moved && c.board.losses == losses
 	c.respond(now, &d, lost)
 	c.armRecovery(now, d.moved)
@@ -224,7 +225,7 @@ func (c *Core) armRecovery(now time.Time, moved bool) {
 // reorderTimeout is RFC 8985's reordering timer: what was suspect is lost.
 func (c *Core) reorderTimeout(now time.Time) {
 	d := delivery{flight: c.board.inFlight()}
-	if c.rack.detect(now, &c.board, c.reorderWindow()) {
+	if c.probed(c.rack.detect(now, &c.board, c.reorderWindow())) {
 		c.respond(now, &d, true)
 	}
 }
@@ -245,5 +246,6 @@ func (c *Core) recoverTimeout(now time.Time) {
 	}
 	c.rack.at = time.Time{}
 	c.tail = tailProbe{}
+	c.path.size = 0
 	c.rtt.backoff++
 }

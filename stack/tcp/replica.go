@@ -40,6 +40,7 @@ func (c *Core) Snapshot() Snapshot {
 //	out.base <= verified
 type replica struct {
 	una      int64  // the active node's SND.UNA, which may be ahead of what our user has produced
+	pathMSS  int    // its path MTU; 0: not limited
 	verified int64  // our output is the same as the active node's up to here
 	crc      uint32 // CRC-32C of the output [1, verified)
 }
@@ -85,6 +86,7 @@ type Update struct {
 	SndWnd   int64
 	TSRecent uint32
 	Biggest  int
+	PathMSS  int // 0: no router has said that the path takes less than the ends
 }
 
 // Replay brings a replica up to date. An update that does not continue the one before, or
@@ -94,7 +96,7 @@ func (c *Core) Replay(now time.Time, u *Update) error {
 		return ErrGap
 	}
 	end := c.rcvNxt + int64(len(u.Input))
-	if u.Una < c.replica.una || u.SndWnd < 0 || u.SndWnd > 1<<30 || u.Edge < 0 || u.Edge > end+1<<30 || u.Una < 0 {
+	if u.Una < c.replica.una || u.SndWnd < 0 || u.SndWnd > 1<<30 || u.PathMSS != 0 && u.PathMSS < minMSS || u.Edge < 0 || u.Edge > end+1<<30 || u.Una < 0 {
 		return fmt.Errorf("tcp: impossible update: una %d, window %d, edge %d", u.Una, u.SndWnd, u.Edge)
 	}
 	c.rcvNxt += int64(len(u.Input))
@@ -112,6 +114,7 @@ func (c *Core) Replay(now time.Time, u *Update) error {
 	c.sndMax = max(c.sndMax, u.SndWnd)
 	c.tsRecent, c.tsRecentAt = u.TSRecent, now
 	c.biggest = max(c.biggest, u.Biggest)
+	c.replica.pathMSS = u.PathMSS
 	c.replica.una = u.Una
 	c.replicaAdvance()
 	c.settle(now)
@@ -184,6 +187,9 @@ func (c *Core) TakeOver(now time.Time, tsShift uint32) {
 	if !c.closed {
 		c.digest = c.crc(c.replica.crc, min(c.replica.verified, c.dataEnd()), c.dataEnd())
 	}
+	if mss := c.replica.pathMSS; mss != 0 && mss < c.pathMSS() {
+		c.path.limited(c, now, mss)
+	}
 	c.replica = nil
 	c.spoke = now
 	c.cfg.TSOffset += tsShift
@@ -194,6 +200,7 @@ func (c *Core) TakeOver(now time.Time, tsShift uint32) {
 	}
 	c.board.restart(c.una, c.max)
 	c.recover = c.max
+	c.keep.heard(now)
 	c.acked = c.rcvNxt
 	c.wl1, c.wl2 = 0, 0
 	c.sndEdge = c.una + c.sndWnd
@@ -227,13 +234,19 @@ func (c *Core) NextReceive() uint32 { return c.rcvSeq(c.rcvNxt) }
 // PathMTU takes a message of the network that a packet of ours, with the given sequence number, was too
 // large, and that the path takes so much payload and options a segment. A message that quotes
 // nothing in flight is not believed: RFC 5927 section 7.
-func (c *Core) PathMTU(seq uint32, mss int) bool {
+func (c *Core) PathMTU(now time.Time, seq uint32, mss int) bool {
 	pos := c.sndPos(seq)
-	if c.closed || pos < c.una || pos >= c.max || mss < minMSS+timestampLen || mss >= c.smss+c.optionLen() {
+	if c.closed || pos < c.una || pos >= c.max || mss < minMSS+timestampLen {
 		return false
 	}
-	c.cfg.SendMSS = mss
-	c.setSMSS()
+	if p := &c.path; p.size != 0 && pos == p.pos && c.pathMSS() <= mss && mss < p.size {
+		p.high = mss // of a probe, whose loss is found in its time
+		return true
+	}
+	if mss >= c.pathMSS() {
+		return false
+	}
+	c.path.limited(c, now, mss)
 	c.board.loseAll()
 	c.recover = c.max // a loss, but not one of congestion
 	return true

@@ -138,6 +138,18 @@ func (b *scoreboard) lose(i int) {
 	}
 }
 
+// sackedAt says that the peer has reported all of [start, end).
+func (b *scoreboard) sackedAt(start, end int64) bool {
+	i := b.find(start)
+	return i < len(b.ranges) && b.ranges[i].sacked && b.ranges[i].start <= start && end <= b.ranges[i].end
+}
+
+// lostAt says that pos is deemed lost.
+func (b *scoreboard) lostAt(pos int64) bool {
+	i := b.find(pos)
+	return i < len(b.ranges) && b.ranges[i].lost && b.ranges[i].start <= pos
+}
+
 // loseFirst deems up to n bytes lost, from una on: what a peer without SACK tells of a loss.
 func (b *scoreboard) loseFirst(n int) {
 	if len(b.ranges) > 0 {

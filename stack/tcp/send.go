@@ -221,6 +221,13 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 		c.cc.OnIdle(now)
 	}
 	pos, n, fin := c.nextData()
+	probe := 0
+	if pos == c.nxt && n > 0 {
+		probe = c.path.next(c, now, c.cwnd()-c.board.inFlight())
+	}
+	if probe > 0 {
+		n, fin = probe, false
+	}
 	if n == 0 {
 		c.pace.until = time.Time{}
 		if !fin {
@@ -229,7 +236,7 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 	} else if m := c.paced(now, n); m == 0 {
 		return nil
 	} else if m < n {
-		n, fin = m, false
+		n, fin, probe = m, false, 0
 	}
 	c.sentAt = now
 	flags := wire.ACK
@@ -261,7 +268,12 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 	if c.rtoAt.IsZero() {
 		c.rtoAt = now.Add(c.rtt.rto()) // RFC 6298 (5.1)
 	}
-	return c.segment(now, flags, pos, n, again)
+	seg := c.segment(now, flags, pos, n, again)
+	if probe > 0 {
+		c.path.sent(c, pos, n)
+		seg.SegmentSize = 0
+	}
+	return seg
 }
 
 // nextData says what output may be sent next: n bytes at pos, then the FIN. What is

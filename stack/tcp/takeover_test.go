@@ -46,7 +46,7 @@ func (w *world) replicate(s *standby, active *Core, step, n int) {
 	switch step % 4 {
 	case 0: // offer
 		p := active.Positions()
-		u := Update{InAt: s.core.Positions().InEnd, Una: p.Una, Edge: p.Edge, SndWnd: p.SndWnd, TSRecent: p.TSRecent}
+		u := Update{InAt: s.core.Positions().InEnd, Una: p.Una, Edge: p.Edge, SndWnd: p.SndWnd, TSRecent: p.TSRecent, PathMSS: p.PathMSS}
 		u.Input = make([]byte, min(int64(n), p.InEnd-u.InAt))
 		if got := active.CopyInput(u.Input, u.InAt); got != len(u.Input) {
 			w.t.Fatalf("%d of %d bytes at %d", got, len(u.Input), u.InAt)

@@ -62,6 +62,9 @@ func (c *Core) retransmitTimeout(now time.Time) {
 		return
 	}
 	c.recoverTimeout(now)
+	if c.una > 0 {
+		c.blackHole(now)
+	}
 	c.retries++
 	c.rtoAt = now.Add(c.rtt.rto())
 	if c.una > 0 && c.sndEdge <= c.una {

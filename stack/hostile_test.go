@@ -621,3 +621,51 @@ func TestDiverted(t *testing.T) {
 		exchange(t, s, c) // the server speaks first
 	})
 }
+
+// Peers who leave gaps cannot make a server hold more than it is willing to hold for all of them, and what
+// it holds is free again when they are gone.
+func TestGaps(t *testing.T) {
+	const limit, count = 256 << 10, 64
+	hostile(t, stack.Config{OutOfOrder: limit}, func(t *testing.T, a *attacker) {
+		l := a.listen()
+		client := a.dial()
+		served, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.answers()
+		payload := string(make([]byte, 1000))
+		for i := range uint16(count) {
+			src := netip.AddrPortFrom(attackerAddr, 1024+i)
+			a.segment(src, wire.TCP{Seq: 99, Flags: wire.SYN, Window: 1000, Options: wire.Options{MSS: 1460}}, "")
+			answers := a.answers()
+			ack := answers[len(answers)-1].tcp.Seq + 1
+			a.segment(src, wire.TCP{Seq: 100, Ack: ack, Flags: wire.ACK, Window: 1000}, "")
+			for j := range uint32(10) {
+				a.segment(src, wire.TCP{Seq: 101 + j*2000, Ack: ack, Flags: wire.ACK, Window: 1000}, payload)
+			}
+			synctest.Wait()
+			if n := a.server.OutOfOrder(); n > limit {
+				t.Fatalf("%d bytes are held; want %d at the most", n, limit)
+			}
+		}
+		if n := a.server.OutOfOrder(); n < limit-2<<10 {
+			t.Errorf("%d bytes are held; the test does not test anything", n)
+		}
+		if a.server.Stats.OutOfOrder.Load() == 0 {
+			t.Error("nothing was counted")
+		}
+		exchange(t, client, served)
+		for range count {
+			c, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.SetLinger(0)
+			c.Close()
+		}
+		if n := a.server.OutOfOrder(); n != 0 {
+			t.Errorf("%d bytes are held after the end", n)
+		}
+	})
+}

@@ -27,6 +27,10 @@ type Config struct {
 	// Zero: DefaultBuffer.
 	ReceiveBuffer, SendBuffer int
 
+	// OutOfOrder bounds the memory, in bytes, that all connections together use for data that arrived out
+	// of order; each one's part is at most twice its receive buffer. Zero: DefaultOutOfOrder.
+	OutOfOrder int64
+
 	// Backlog is how many connections of a listener may wait for Accept, and how
 	// many handshakes may be under way. Zero: DefaultBacklog.
 	Backlog int
@@ -50,8 +54,9 @@ type Config struct {
 
 // Default limits.
 const (
-	DefaultBuffer  = 4 << 20
-	DefaultBacklog = 4096
+	DefaultBuffer     = 4 << 20
+	DefaultOutOfOrder = 64 << 20
+	DefaultBacklog    = 4096
 )
 
 // Stack answers for addresses. Its methods may be called at the same time.
@@ -66,6 +71,7 @@ type Stack struct {
 	active atomic.Bool
 
 	cookiesUntil atomic.Int64 // when the last cookie expires, in Unix seconds
+	early        *tcp.Budget  // for data out of order
 	observer     Observer
 	sure         func() bool
 
@@ -102,6 +108,7 @@ type Stats struct {
 	Cookies     atomic.Uint64 // SYNs that were answered with a cookie: there were too many half-open connections
 	Conflicts   atomic.Uint64 // another station claimed one of our addresses
 	BadICMP     atomic.Uint64 // ICMP errors that quote nothing that we have under way
+	OutOfOrder  atomic.Uint64 // segments out of order that there was no memory for; they come again
 	ResetsHeld  atomic.Uint64 // RSTs that were not sent, in doubt whether another node has taken over
 }
 
@@ -116,6 +123,9 @@ func New(cfg Config) *Stack {
 	if cfg.SendBuffer == 0 {
 		cfg.SendBuffer = DefaultBuffer
 	}
+	if cfg.OutOfOrder == 0 {
+		cfg.OutOfOrder = DefaultOutOfOrder
+	}
 	if cfg.Backlog == 0 {
 		cfg.Backlog = DefaultBacklog
 	}
@@ -127,6 +137,7 @@ func New(cfg Config) *Stack {
 		conns: map[tuple]*Conn{}, listeners: map[netip.AddrPort]*Listener{}, ports: map[uint16]int{},
 		sure: func() bool { return true },
 	}
+	s.early = tcp.NewBudget(cfg.OutOfOrder, &s.Stats.OutOfOrder)
 	s.active.Store(true)
 	return s
 }
@@ -283,6 +294,7 @@ func (s *Stack) coreConfig(l *Link, local, remote netip.AddrPort, now time.Time)
 		ISS:           initialSequence(&s.cfg.Key, local, remote, now),
 		TSOffset:      timestampOffset(&s.cfg.Key, local, remote),
 		Epoch:         s.epoch,
+		Early:         s.early,
 		Congestion:    s.cfg.Congestion,
 		ECN:           s.cfg.ECN,
 		Digest:        s.cfg.Digest,

@@ -31,6 +31,7 @@ type Config struct {
 	Epoch         time.Time // where the timestamp clock starts (RFC 7323)
 	TSOffset      uint32    // added to the timestamp clock
 	ECN           bool      // an active open asks for ECN; a passive one always grants it
+	Early         *Budget   // for data out of order, shared with other connections; nil: none
 
 	// Congestion makes the congestion controller. Nil is NewCubic.
 	Congestion func(mss int) Congestion
@@ -190,6 +191,7 @@ func newCore(cfg Config) *Core {
 	}
 	c.out.init(1)
 	c.in.init(1)
+	c.early.budget = cfg.Early
 	c.rcvShift = WindowScale(cfg.ReceiveBuffer)
 	c.tuning.size = min(startWindow, cfg.ReceiveBuffer)
 	return c

@@ -14,6 +14,10 @@ func (c *Core) check() error {
 			append(append([]any{c.State()}, args...), c.una, c.nxt, c.max, c.sendable, c.appended, c.acked, c.ackable, c.rcvNxt, c.edge, c.read)...)
 	}
 	switch {
+	case c.cfg.Early != nil && c.cfg.Early.Used() != int64(c.early.memory):
+		return fail("%d bytes of the budget are held, for %d", c.cfg.Early.Used(), c.early.memory)
+	case c.closed && c.early.memory != 0:
+		return fail("%d bytes are held after the end", c.early.memory)
 	case c.closed:
 		return nil
 	case c.una > c.nxt || c.nxt > c.max:

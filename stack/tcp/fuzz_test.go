@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ func fuzzConfig(c *choices, epoch time.Time) Config {
 		TSOffset:      of(c, uint32(0), 1<<32-10),
 		ECN:           c.byte()%2 == 0,
 		Digest:        true,
+		Early:         NewBudget(of(c, int64(1<<20), 0, 3000, 1<<18), new(atomic.Uint64)), // of this core only
 	}
 }
 
@@ -115,6 +117,11 @@ func (r *rig) run() {
 		r.step()
 		r.check()
 		r.send()
+	}
+	r.core.Abort(r.now)
+	r.send()
+	if n := r.core.cfg.Early.Used(); n != 0 {
+		r.t.Fatalf("%d bytes of the budget are held after the end", n)
 	}
 }
 

@@ -4,14 +4,15 @@ package tcp
 // filled.
 type reassembly struct {
 	chunks []chunk // sorted by position, disjoint; touching ones are not merged
-	memory int     // bytes of storage that the chunks hold
+	memory int     // bytes of storage that the chunks hold; the budget has been asked for them
+	budget *Budget // what all connections hold together
 
 	// recent are positions of what arrived last, the latest first: the order in which
 	// RFC 2018 section 4 reports.
 	recent [8]int64
 }
 
-// insert keeps the part of data that is not there yet; limit bounds the storage
+// insert keeps the part of data that is not there yet; limit, and the budget, bound the storage
 // of all that is kept. Data that does not fit is dropped: its sender has to keep it until it is
 // acknowledged.
 func (r *reassembly) insert(pos int64, data []byte, limit int) {
@@ -46,21 +47,30 @@ func (r *reassembly) insert(pos int64, data []byte, limit int) {
 			size = min(8*n, blockSizes[len(blockSizes)-1])
 		}
 		n = min(n, size)
-		block := NewBlock(size)
-		if r.memory+len(block.B) > limit && size > n {
-			block.Free()
-			block = NewBlock(n)
+		block := r.block(size, limit)
+		if block == nil && size > n {
+			block = r.block(n, limit)
 		}
-		if r.memory+len(block.B) > limit {
-			block.Free()
+		if block == nil {
+			r.budget.refuse()
 			return
 		}
-		r.memory += len(block.B)
 		r.chunks = append(r.chunks, chunk{})
 		copy(r.chunks[i+1:], r.chunks[i:])
 		r.chunks[i] = chunk{pos: pos, data: append(block.B[:0], data[:n]...), block: block}
 		pos, data = pos+int64(n), data[n:]
 	}
+}
+
+// block returns storage for n bytes, or nil if a bound does not allow it.
+func (r *reassembly) block(n, limit int) *Block {
+	block := NewBlock(n)
+	if size := len(block.B); r.memory+size > limit || !r.budget.take(size) {
+		block.Free()
+		return nil
+	}
+	r.memory += len(block.B)
+	return block
 }
 
 // overlap returns the first part of [left, right) that is here already; one that is empty if there is none.
@@ -81,6 +91,7 @@ func (r *reassembly) next(pos int64) (chunk, bool) {
 		r.chunks[len(r.chunks)-1] = chunk{}
 		r.chunks = r.chunks[:len(r.chunks)-1]
 		r.memory -= len(c.block.B)
+		r.budget.give(len(c.block.B))
 		if c.end() > pos {
 			c.data = c.data[pos-c.pos:]
 			c.pos = pos
@@ -152,5 +163,6 @@ func (r *reassembly) free() {
 	for _, c := range r.chunks {
 		c.block.Free()
 	}
-	*r = reassembly{}
+	r.budget.give(r.memory)
+	*r = reassembly{budget: r.budget}
 }

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 )
 
@@ -11,7 +12,9 @@ func TestReassembly(t *testing.T) {
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		limit := 1 << (12 + rng.IntN(8))
-		var r reassembly
+		var refused atomic.Uint64
+		budget := NewBudget(1<<(12+rng.Int64N(8)), &refused)
+		r := reassembly{budget: budget}
 		var have [span + 1]bool
 		next := int64(0)
 		for range 100 {
@@ -25,10 +28,11 @@ func TestReassembly(t *testing.T) {
 				checkReassembly(t, &r, limit)
 				// What does not fit is dropped, so the model asks what was kept; but
 				// nothing else appears, nothing vanishes, and with room all is kept.
-				full := r.memory+blockSizes[len(blockSizes)-1] > limit
+				room := min(limit, int(budget.limit))
+				full := r.memory+blockSizes[len(blockSizes)-1] > room
 				for _, size := range blockSizes {
 					if n <= size {
-						full = r.memory+size > limit
+						full = r.memory+size > room
 						break
 					}
 				}
@@ -75,7 +79,7 @@ func TestReassembly(t *testing.T) {
 			}
 		}
 		r.free()
-		if r.memory != 0 || len(r.chunks) > 0 {
+		if r.memory != 0 || len(r.chunks) > 0 || budget.Used() != 0 {
 			t.Fatalf("seed %d: not free", seed)
 		}
 	}
@@ -96,6 +100,9 @@ func checkReassembly(t *testing.T, r *reassembly, limit int) {
 	}
 	if memory != r.memory || memory > limit {
 		t.Fatalf("memory %d, counted %d, limit %d", memory, r.memory, limit)
+	}
+	if b := r.budget; b.Used() != int64(memory) || b.Used() > b.limit {
+		t.Fatalf("memory %d, %d of the budget's %d", memory, b.Used(), b.limit)
 	}
 	var ranges [4][2]int64
 	n := r.ranges(ranges[:])

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -98,6 +99,7 @@ func FuzzReplica(f *testing.F) {
 		w.client.core = Connect(w.client.cfg, w.now)
 		w.client.core.SetNoDelay(w.c.byte()&1 == 0)
 		s := &standby{host: host{name: "standby", cfg: w.server.cfg, user: echo(t, budget)}}
+		s.cfg.Early = NewBudget(1<<20, new(atomic.Uint64)) // it is another node's
 		s.offered.OutEnd = 1
 		w.serve(w.client)
 

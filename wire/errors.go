@@ -26,6 +26,8 @@ var (
 	errIPVersion      = fmt.Errorf("%w: IP version", ErrUnsupported)
 	errIPLength       = fmt.Errorf("%w: IP length", ErrMalformed)
 	errIPChecksum     = fmt.Errorf("%w: IPv4 header", ErrChecksum)
+	errOption4        = fmt.Errorf("%w: IPv4 option", ErrMalformed)
+	errSourceRoute    = fmt.Errorf("%w: IPv4 source route", ErrUnsupported)
 	errMapped         = fmt.Errorf("%w: IPv4-mapped address in an IPv6 packet", ErrMalformed)
 	errExtension      = fmt.Errorf("%w: IPv6 extension header", ErrMalformed)
 	errOption         = fmt.Errorf("%w: IPv6 option", ErrUnsupported)

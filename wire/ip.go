@@ -29,6 +29,7 @@ type IP struct {
 	TOS      uint8 // traffic class: six bits of DSCP and two of ECN
 
 	ID         uint16 // identification, IPv4 only
+	FragHeader bool   // IPv6 only: there is a fragment header, perhaps of a packet in one piece
 	FragID     uint32 // identification in an IPv6 fragment header; zero when there is none
 	DF         bool   // don't fragment, IPv4 only: every IPv6 packet is like that
 	MF         bool   // more fragments follow
@@ -52,7 +53,10 @@ const (
 func (h *IP) ECN() ECN { return ECN(h.TOS & 3) }
 
 // ParseIP splits a packet of either version into header and payload. The payload ends where the header says, so that
-// padding added by a link is gone. IPv4 options are skipped. The checksum of an IPv4 header is verified.
+// padding added by a link is gone. The checksum of an IPv4 header is verified. The payload of a fragment begins where
+// FragOffset counts from: extension headers that follow an IPv6 fragment header are part of it.
+//
+// IPv4 options and IPv6 extension headers are skipped, but for those that ask for more. See checkOptions4 and walk.
 func ParseIP(b []byte) (h IP, payload []byte, err error) {
 	return parseIP(b, false)
 }
@@ -99,8 +103,13 @@ func (h *IP) parse4(b []byte, quoted bool) (payload []byte, err error) {
 	if total > len(b) {
 		return nil, errIPShort
 	}
-	if !quoted && Fold(Sum(b[:headerLen], 0)) != 0xffff {
-		return nil, errIPChecksum
+	if !quoted {
+		if Fold(Sum(b[:headerLen], 0)) != 0xffff {
+			return nil, errIPChecksum
+		}
+		if err := checkOptions4(b[ipv4Len:headerLen]); err != nil {
+			return nil, err
+		}
 	}
 	frag := binary.BigEndian.Uint16(b[6:8])
 	h.Src = netip.AddrFrom4([4]byte(b[12:16]))
@@ -114,6 +123,35 @@ func (h *IP) parse4(b []byte, quoted bool) (payload []byte, err error) {
 	h.FragOffset = int(frag&0x1fff) * 8
 	h.HeaderLen = headerLen
 	return b[headerLen:total:total], nil
+}
+
+// The IPv4 options that matter (RFC 791 section 3.1).
+const (
+	opt4End         = 0
+	opt4NoOperation = 1
+	opt4LooseRoute  = 131
+	opt4StrictRoute = 137
+)
+
+// checkOptions4 walks IPv4 options. None of them means anything to us, and those that are unknown are ignored (RFC 1122
+// section 3.2.1.8). A packet with a source route is refused, even when we are its end: RFC 1122 wants a host to take
+// it, and TCP to answer along the same route in reverse, which lets anybody speak for any address and hear the answers.
+// RFC 7126 section 4.3 says to drop it, and Linux drops it unless accept_source_route is set.
+func checkOptions4(b []byte) error {
+	for len(b) > 0 && b[0] != opt4End {
+		if b[0] == opt4NoOperation {
+			b = b[1:]
+			continue
+		}
+		if len(b) < 2 || b[1] < 2 || len(b) < int(b[1]) {
+			return errOption4
+		}
+		if b[0] == opt4LooseRoute || b[0] == opt4StrictRoute {
+			return errSourceRoute
+		}
+		b = b[b[1]:]
+	}
+	return nil
 }
 
 // Len returns the length of the header that Append writes.

@@ -48,6 +48,18 @@ func ipv4(payloadLen int, change func(b []byte)) []byte {
 	return b
 }
 
+// options4 returns a packet with options, and four bytes of payload.
+func options4(options string) []byte {
+	o := unhex(options)
+	for len(o)%4 != 0 {
+		o = append(o, 0)
+	}
+	return ipv4(len(o)+4, func(b []byte) {
+		b[0] = byte(0x45 + len(o)/4)
+		copy(b[20:], o)
+	})
+}
+
 func TestParseIPv4(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -63,6 +75,14 @@ func TestParseIPv4(t *testing.T) {
 		{"cut short", ipv4(3, func([]byte) {})[:22], 0, ErrShort},
 		{"header length 16", ipv4(0, func(b []byte) { b[0] = 0x44 }), 0, ErrMalformed},
 		{"options", ipv4(8, func(b []byte) { b[0] = 0x46 }), 4, nil},
+		{"options to skip", options4("01 9404 0000 4404 0505 44 0305"), 4, nil}, // router alert, timestamps
+		{"option past the end of options", options4("00 830b"), 4, nil},
+		{"option without a length", options4("01 01 01 94"), 0, ErrMalformed},
+		{"option of one byte", options4("94 01 0000"), 0, ErrMalformed},
+		{"option too long", options4("94 05 0000"), 0, ErrMalformed},
+		{"loose route", options4("01 83 07 04 0a000003"), 0, ErrUnsupported},
+		{"loose route at its end", options4("01 83 07 08 0a000003"), 0, ErrUnsupported},
+		{"strict route", options4("9404 0000 89 07 04 0a000003 00"), 0, ErrUnsupported},
 		{"options beyond total length", ipv4(3, func(b []byte) { b[0] = 0x46 }), 0, ErrMalformed},
 		{"total length 0", ipv4(8, func(b []byte) { b[2], b[3] = 0, 0 }), 0, ErrMalformed},
 		{"total length 19", ipv4(8, func(b []byte) { b[3] = 19 }), 0, ErrMalformed},
@@ -160,6 +180,8 @@ func TestIPv6Extensions(t *testing.T) {
 		{"option past the end", ipv6(60, "06 00 0105 00000000 aabb"), 0, "", ErrMalformed},
 		{"option without a length", ipv6(60, "06 00 0000 0000 0001 aabb"), 0, "", ErrMalformed},
 		{"route to go", ipv6(43, "06 00 04 01 00000000 aabb"), 0, "", ErrUnsupported},
+		{"type 0 to go", ipv6(43, "06 02 00 01 00000000 fd000000000000000000000000000003 aabb"), 0, "", ErrUnsupported},
+		{"type 0 at its end", ipv6(43, "06 02 00 00 00000000 fd000000000000000000000000000003 aabb"), 64, "aabb", nil},
 		{"only fragment", ipv6(44, "06 ff 0000 00000007 aabb"), 48, "aabb", nil},
 		{"two fragment headers", ipv6(44, "2c 00 0000 00000007 06 00 0000 00000007"), 0, "", ErrMalformed},
 		{"eight", ipv6(60, repeat("3c"+pad, 7)+"06"+pad+"aabb"), 104, "aabb", nil},
@@ -182,10 +204,10 @@ func TestIPv6Extensions(t *testing.T) {
 func repeat(s string, n int) string { return string(bytes.Repeat([]byte(s), n)) }
 
 func TestIPv6Fragments(t *testing.T) {
-	// A first fragment, then one from the middle: what follows its header looks like one more and is not. Its two reserved
-	// bits are set.
+	// A first fragment, whose offsets count from the end of the fragment header. Then one from the middle: what follows its
+	// header looks like one more and is not. Its two reserved bits are set.
 	h, payload, err := ParseIP(ipv6(44, "3c 00 0001 01020304 06 00 0104 00000000 aabb"))
-	if err != nil || !h.Fragment() || !h.MF || h.FragOffset != 0 || h.FragID != 0x01020304 || h.Proto != ProtoTCP || len(payload) != 2 {
+	if err != nil || !h.Fragment() || !h.MF || h.FragOffset != 0 || h.FragID != 0x01020304 || h.Proto != extDestOptions || len(payload) != 10 {
 		t.Errorf("first: %+v, %x, %v", h, payload, err)
 	}
 	h, payload, err = ParseIP(ipv6(44, "3c 00 05af 01020304 06 ff 0104 00000000 aabb"))
@@ -234,7 +256,7 @@ func FuzzParseIP(f *testing.F) {
 		want := h
 		want.HeaderLen = h.Len()
 		if h.Src.Is6() {
-			want.MF, want.FragOffset, want.FragID = false, 0, 0
+			want.FragHeader, want.MF, want.FragOffset, want.FragID = false, false, 0, 0
 		}
 		got, again, err := ParseIP(append(h.Append(nil, len(payload)), payload...))
 		if err != nil || got != want || !bytes.Equal(again, payload) {

@@ -41,12 +41,17 @@ func (h *IP) parse6(b []byte, quoted bool) (payload []byte, err error) {
 	return h.walk(Protocol(b[6]), b)
 }
 
-// walk follows the extension headers of packet b, of which next is the first, to the payload. It stops at a fragment
-// that is not the first: what follows there is from the middle of a packet, not a header.
+// walk follows the extension headers of packet b, of which next is the first, to the payload. It stops at a fragment:
+// what follows there is a piece of a packet, which is looked at when it is whole.
+//
+// Routing headers are ignored when no segments are left and refused otherwise, whatever their type, as RFC 8200 section
+// 4.4 has it for unknown ones. RFC 5095 section 3 asks for just that for type 0, with which packets were sent around in
+// circles; of the others a host that is no router knows none.
+//
+// RFC 8200 lets a host answer what it refuses with a Parameter Problem. It is not done: see package stack.
 func (h *IP) walk(next Protocol, b []byte) ([]byte, error) {
-	fragmented := false
 	off := ipv6Len
-	for n := 0; isExtension(next) && h.FragOffset == 0; n++ {
+	for n := 0; isExtension(next) && !h.Fragment(); n++ {
 		if n == maxExtensions {
 			return nil, errExtensionCount
 		}
@@ -76,10 +81,10 @@ func (h *IP) walk(next Protocol, b []byte) ([]byte, error) {
 				err = errRouting
 			}
 		case extFragment:
-			if fragmented {
+			if h.FragHeader {
 				return nil, errExtension
 			}
-			fragmented = true
+			h.FragHeader = true
 			frag := binary.BigEndian.Uint16(ext[2:4])
 			h.FragOffset = int(frag &^ 7)
 			h.MF = frag&1 != 0

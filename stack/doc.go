@@ -15,6 +15,15 @@
 // stack tells it that a connection has news, without ever waiting for it, and it
 // raises the marks of the core.
 //
+// # IP
+//
+// Fragments are put together, within bounds: see fragments.go. What is sent is never fragmented: packets have DF set, and are
+// as large as the path takes. IPv4 options are ignored but for source routes, with which a packet is
+// dropped; IPv6 extension headers likewise (package wire). Nothing that is
+// dropped here is answered by an ICMP error. The RFCs leave that open, as they ask for a limit
+// on the rate; a station that serves one address by TCP has nobody to tell, and
+// what is silent is of no use to those who forge sources. Stats counts it.
+//
 // Locks are taken in the order Conn, then any of Stack, Listener and
 // the observer's.
 package stack

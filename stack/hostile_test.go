@@ -35,6 +35,8 @@ type frame struct {
 	arp bool
 	ip  wire.IP
 	tcp wire.TCP
+
+	length int // of the packet
 }
 
 var attackerAddr = netip.MustParseAddr("10.0.0.66")
@@ -128,7 +130,10 @@ func (a *attacker) answers() []frame {
 			if err != nil {
 				a.t.Fatal(err)
 			}
-			f.ip = ip
+			f.ip, f.length = ip, ip.HeaderLen+len(payload)
+			if ip.Src.Is4() && !ip.DF || ip.Fragment() {
+				a.t.Errorf("a packet that can be or is fragmented: %+v", ip)
+			}
 			if ip.Proto == wire.ProtoTCP {
 				f.tcp.Parse(payload)
 			}
@@ -378,17 +383,114 @@ func TestStrangeOptions(t *testing.T) {
 	})
 }
 
-// Fragments are counted, not put together.
+// fragments cuts a packet's payload.
+func (a *attacker) fragments(ip wire.IP, payload []byte, size int) (frames [][]byte) {
+	for ip.MF = true; ip.MF; ip.FragOffset += size {
+		rest := payload[ip.FragOffset:]
+		ip.MF = len(rest) > size
+		frames = append(frames, a.ip(ip, rest[:min(size, len(rest))]))
+	}
+	return frames
+}
+
+// Segments that were cut on their way are put together, in any order, and their checksums count.
 func TestFragments(t *testing.T) {
 	src := netip.AddrPortFrom(attackerAddr, 1024)
 	hostile(t, stack.Config{}, func(t *testing.T, a *attacker) {
-		a.listen()
-		syn := segment(src, serverAddr, wire.TCP{Flags: wire.SYN, Window: 1000}, "12345678")
-		a.send(a.ip(wire.IP{Src: attackerAddr, Proto: wire.ProtoTCP, ID: 1, MF: true}, syn[:24]))
-		a.send(a.ip(wire.IP{Src: attackerAddr, Proto: wire.ProtoTCP, ID: 1, FragOffset: 24}, syn[24:]))
-		a.send(a.ip(wire.IP{Src: attackerAddr, Proto: wire.ProtoTCP, ID: 1, FragOffset: 8}, syn))
-		a.counted("Fragments", &a.server.Stats.Fragments, 3)
+		l := a.listen()
+		stats := &a.server.Stats
+		ip := wire.IP{Src: attackerAddr, Proto: wire.ProtoTCP, ID: 1}
+		for _, f := range a.fragments(ip, segment(src, serverAddr, wire.TCP{Seq: 99, Flags: wire.SYN, Window: 65535}, ""), 8) {
+			a.send(f)
+		}
+		answers := a.answers()
+		if len(answers) != 1 || answers[0].tcp.Flags != wire.SYN|wire.ACK {
+			t.Fatalf("answered %+v", answers)
+		}
+		a.counted("Reassembled", &stats.Reassembled, 1)
+		data := testData(5000)
+		h := wire.TCP{Seq: 100, Ack: answers[0].tcp.Seq + 1, Flags: wire.ACK, Window: 65535}
+		whole := segment(src, serverAddr, h, string(data))
+
+		ip.ID = 2
+		wrong := slices.Clone(whole)
+		wrong[3000]++
+		for _, f := range a.fragments(ip, wrong, 1480) {
+			a.send(f)
+		}
+		a.counted("BadChecksum", &stats.BadChecksum, 1)
+
+		ip.ID = 3 // out of order, the first twice
+		frames := a.fragments(ip, whole, 1480)
+		for _, i := range []int{2, 0, 3, 0, 1} {
+			a.send(frames[i])
+		}
+		a.counted("Reassembled", &stats.Reassembled, 2)
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(data))
+		if _, err := io.ReadFull(c, got); err != nil || !slices.Equal(got, data) {
+			t.Errorf("another stream, %v", err)
+		}
+		a.answers()
+
+		ip.ID = 4 // the fragments overlap
+		a.send(a.ip(wire.IP{Src: attackerAddr, Proto: wire.ProtoTCP, ID: 4, MF: true}, whole[:1480]))
+		a.send(a.ip(wire.IP{Src: attackerAddr, Proto: wire.ProtoTCP, ID: 4, FragOffset: 1472}, whole[1472:2000]))
+		a.counted("FragmentsBad", &stats.FragmentsBad, 1)
 		a.silence()
+
+		// The beginning of a packet, and too late more of it.
+		frames = a.fragments(wire.IP{Src: attackerAddr, Proto: wire.ProtoTCP, ID: 5}, whole, 1480)
+		a.send(frames[0])
+		time.Sleep(time.Minute)
+		a.send(frames[1])
+		a.counted("FragmentsLate", &stats.FragmentsLate, 1)
+		a.silence()
+	})
+}
+
+// A ping that came in fragments is answered in one piece, with as much as fits.
+func TestLargePing(t *testing.T) {
+	hostile(t, stack.Config{}, func(t *testing.T, a *attacker) {
+		ping := wire.ICMP{Type: wire.ICMPEchoRequest, Rest: 1, Body: testData(4000)}
+		for _, f := range a.fragments(wire.IP{Src: attackerAddr, Proto: wire.ProtoICMP, ID: 1}, ping.Append(nil, attackerAddr, serverAddr.Addr()), 1480) {
+			a.send(f)
+		}
+		answers := a.answers()
+		if len(answers) != 1 || answers[0].ip.Proto != wire.ProtoICMP || answers[0].length != 1500 {
+			t.Errorf("answered %+v", answers)
+		}
+	})
+}
+
+// Packets with a source route are dropped, also those that have arrived.
+func TestSourceRoute(t *testing.T) {
+	src := netip.AddrPortFrom(attackerAddr, 1024)
+	hostile(t, stack.Config{}, func(t *testing.T, a *attacker) {
+		a.listen()
+		syn := segment(src, serverAddr, wire.TCP{Flags: wire.SYN, Window: 1000}, "")
+		withOptions := func(options []byte) []byte {
+			b := a.ip(wire.IP{Src: attackerAddr, Proto: wire.ProtoTCP}, append(options, syn...))
+			header := b[14 : 34+len(options)]
+			header[0] += byte(len(options) / 4)
+			header[10], header[11] = 0, 0
+			binary.BigEndian.PutUint16(header[10:], ^wire.Fold(wire.Sum(header, 0)))
+			return b
+		}
+		for _, kind := range []byte{131, 137} {
+			for _, pointer := range []byte{4, 8} {
+				a.send(withOptions([]byte{kind, 7, pointer, 10, 0, 0, 3, 0}))
+				a.counted("Malformed", &a.server.Stats.Malformed, 1)
+			}
+		}
+		a.silence()
+		a.send(withOptions([]byte{148, 4, 0, 0})) // router alert
+		if n := len(a.answers()); n != 1 {
+			t.Errorf("%d answers to a packet with an option that does not matter", n)
+		}
 	})
 }
 

@@ -23,6 +23,14 @@ func (l *Link) inputICMP(now time.Time, from wire.MAC, ip *wire.IP, b []byte) {
 			return
 		}
 		reply := m.EchoReply()
+		// A question that came in fragments can be larger than any answer. RFC 1122 section 3.2.2.6 has
+		// the answer truncated; RFC 4443 section 4.2 does not allow that.
+		if room := l.mtuFor(ip.Src) - ip.Len() - icmpHeader; len(reply.Body) > room {
+			if m.V6 {
+				return
+			}
+			reply.Body = reply.Body[:room]
+		}
 		l.send(from, wire.IP{Src: ip.Dst, Dst: ip.Src, Proto: ip.Proto, TTL: 64, DF: true}, reply.Append(nil, ip.Dst, ip.Src))
 	case m.ReportsError():
 		if !l.inputError(now, &m) {
@@ -30,6 +38,8 @@ func (l *Link) inputICMP(now time.Time, from wire.MAC, ip *wire.IP, b []byte) {
 		}
 	}
 }
+
+const icmpHeader = 8
 
 // inputError heeds an error that quotes a segment of ours. Errors are hints, not
 // facts: none ends a connection that is established (RFC 5927 section 5), and
@@ -127,7 +137,7 @@ func (c *Conn) wake(kind wakeKind) {
 	default:
 		m = wire.FragmentationNeeded(size-wakeStep, quote)
 	}
-	ip := wire.IP{Src: local, Dst: remote, Proto: wire.ProtoICMP, TTL: 64}
+	ip := wire.IP{Src: local, Dst: remote, Proto: wire.ProtoICMP, TTL: 64, DF: true}
 	if remote.Is6() {
 		ip.Proto = wire.ProtoICMPv6
 	}

@@ -40,7 +40,8 @@ func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.
 		s.Stats.Malformed.Add(1)
 		return block
 	}
-	if ip.Proto == wire.ProtoICMPv6 && l.inputNeighbor(from, !everyone, &ip, payload) {
+	// Neighbour messages in fragments, even in one, are ignored: RFC 6980 section 5.
+	if ip.Proto == wire.ProtoICMPv6 && !ip.FragHeader && l.inputNeighbor(from, !everyone, &ip, payload) {
 		return block
 	}
 	if l.cfg.Addr.IsValid() && ip.Dst != l.cfg.Addr || !l.active() {
@@ -51,9 +52,38 @@ func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.
 		return block
 	}
 	if ip.Fragment() {
-		s.Stats.Fragments.Add(1)
+		l.inputFragment(now, from, &ip, payload)
 		return block
 	}
+	return l.inputPacket(now, from, pkt, &ip, payload, block, len(b))
+}
+
+// inputFragment handles a piece of a packet, and the packet if it is whole then.
+func (l *Link) inputFragment(now time.Time, from wire.MAC, ip *wire.IP, payload []byte) {
+	s := l.stack
+	s.Stats.Fragments.Add(1)
+	block, n := l.fragments.add(now, ip, payload)
+	if block == nil {
+		return
+	}
+	whole, payload, err := wire.ParseIP(block.B[:n])
+	if err != nil || whole.FragHeader {
+		s.Stats.Malformed.Add(1)
+		block.Free()
+		return
+	}
+	// What a device says of one piece's checksum it does not say of the whole, and how large the
+	// packet is says nothing about the path.
+	pkt := device.Inbound{Buf: block.B, N: n}
+	if block = l.inputPacket(now, from, &pkt, &whole, payload, block, 0); block != nil {
+		block.Free()
+	}
+}
+
+// inputPacket handles a whole packet for us; size is that of the packet as it came along the path. What it returns is
+// what input does.
+func (l *Link) inputPacket(now time.Time, from wire.MAC, pkt *device.Inbound, ip *wire.IP, payload []byte, block *tcp.Block, size int) *tcp.Block {
+	s := l.stack
 	switch ip.Proto {
 	case wire.ProtoTCP:
 		if !pkt.Verified && !wire.TCPChecksumOK(payload, ip.Src, ip.Dst) {
@@ -61,6 +91,7 @@ func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.
 			return block
 		}
 		var seg tcp.Segment
+		var err error
 		if seg.Payload, err = seg.TCP.Parse(payload); err != nil {
 			s.Stats.Malformed.Add(1)
 			return block
@@ -68,10 +99,10 @@ func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.
 		seg.ECN = ip.ECN()
 		seg.SegmentSize = pkt.SegmentSize
 		seg.Block = block
-		l.inputTCP(now, from, &ip, &seg, len(b))
+		l.inputTCP(now, from, ip, &seg, size)
 		return seg.Block
 	case wire.ProtoICMP, wire.ProtoICMPv6:
-		l.inputICMP(now, from, &ip, payload)
+		l.inputICMP(now, from, ip, payload)
 	}
 	return block
 }

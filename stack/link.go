@@ -47,6 +47,8 @@ type Link struct {
 
 	neighbors neighbors
 
+	fragments fragments // used by the reading goroutine only
+
 	touched []*Conn // by the batch that is being read; used by the reading goroutine only
 }
 
@@ -64,6 +66,7 @@ func (s *Stack) AddLink(dev device.Device, cfg LinkConfig) (*Link, error) {
 		return nil, errors.New("stack: a device with a MAC needs an address")
 	}
 	l.neighbors.init()
+	l.fragments.init(&s.Stats)
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

@@ -98,18 +98,22 @@ type Observer interface {
 
 // Stats counts what is dropped, and why.
 type Stats struct {
-	Received    atomic.Uint64 // packets
-	Malformed   atomic.Uint64 // packets that are no packets
-	BadChecksum atomic.Uint64
-	Martians    atomic.Uint64 // packets from addresses that cannot be anybody's, or for us by broadcast
-	Fragments   atomic.Uint64 // IP fragments; they are not reassembled
-	NoListener  atomic.Uint64 // segments for connections and ports that do not exist
-	Backlog     atomic.Uint64 // SYNs for a listener whose queue for Accept is full
-	Cookies     atomic.Uint64 // SYNs that were answered with a cookie: there were too many half-open connections
-	Conflicts   atomic.Uint64 // another station claimed one of our addresses
-	BadICMP     atomic.Uint64 // ICMP errors that quote nothing that we have under way
-	OutOfOrder  atomic.Uint64 // segments out of order that there was no memory for; they come again
-	ResetsHeld  atomic.Uint64 // RSTs that were not sent, in doubt whether another node has taken over
+	Received        atomic.Uint64 // packets
+	Malformed       atomic.Uint64 // packets that are no packets, or ask for what is not done for anybody
+	BadChecksum     atomic.Uint64
+	Martians        atomic.Uint64 // packets from addresses that cannot be anybody's, or for us by broadcast
+	Fragments       atomic.Uint64 // pieces of IP packets
+	Reassembled     atomic.Uint64 // packets that were put together from them
+	FragmentsBad    atomic.Uint64 // packets given up since their fragments overlapped or contradicted each other
+	FragmentsLate   atomic.Uint64 // packets given up since a fragment was missing for too long
+	FragmentsNoRoom atomic.Uint64 // packets given up for others, or since they came in too many fragments
+	NoListener      atomic.Uint64 // segments for connections and ports that do not exist
+	Backlog         atomic.Uint64 // SYNs for a listener whose queue for Accept is full
+	Cookies         atomic.Uint64 // SYNs that were answered with a cookie: there were too many half-open connections
+	Conflicts       atomic.Uint64 // another station claimed one of our addresses
+	BadICMP         atomic.Uint64 // ICMP errors that quote nothing that we have under way
+	OutOfOrder      atomic.Uint64 // segments out of order that there was no memory for; they come again
+	ResetsHeld      atomic.Uint64 // RSTs that were not sent, in doubt whether another node has taken over
 }
 
 // New returns a stack without links, which is active.

@@ -34,7 +34,10 @@ const maxRanges = 1000
 const netOffset = 1<<32 - 0x100000
 
 // localRules4 select, of a socket's IPv4 packets to this machine, TCP to the ports and the
-// errors that TCP caused.
+// errors that TCP caused. Fragments are not delivered: a packet socket sees them before the kernel puts them
+// together, only the first says which port it is for, and to take them all would be to read everybody's.
+// The kernel's own whole packet ends at the socket that reserves the port. So a connection whose segments
+// are fragmented works with a service address only.
 func localRules4(ports []uint16) []rule {
 	if len(ports) == 0 {
 		return nil
@@ -50,7 +53,7 @@ func localRules4(ports []uint16) []rule {
 	}, portRules([]bpf.Instruction{headerLen, loadX(netOffset+2, 2)}, ports)...)
 }
 
-// localRules6 are localRules4 for IPv6. Extension headers are out of their scope.
+// localRules6 are localRules4 for IPv6. Extension headers are out of their scope, that of fragments among them.
 func localRules6(ports []uint16) []rule {
 	if len(ports) == 0 {
 		return nil

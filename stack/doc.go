@@ -15,6 +15,9 @@
 // stack tells it that a connection has news, without ever waiting for it, and it
 // raises the marks of the core.
 //
+// Locks are taken in the order Conn, then any of Stack, Listener and
+// the observer's.
+//
 // # IP
 //
 // Fragments are put together, within bounds: see fragments.go. What is sent is never fragmented: packets have DF set, and are
@@ -23,7 +26,4 @@
 // dropped here is answered by an ICMP error. The RFCs leave that open, as they ask for a limit
 // on the rate; a station that serves one address by TCP has nobody to tell, and
 // what is silent is of no use to those who forge sources. Stats counts it.
-//
-// Locks are taken in the order Conn, then any of Stack, Listener and
-// the observer's.
 package stack

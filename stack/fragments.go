@@ -2,7 +2,6 @@ package stack
 
 import (
 	"bytes"
-
 	"net/netip"
 	"slices"
 	"time"
@@ -34,7 +33,7 @@ const (
 	// fragmentsMemory bounds the storage for the pieces of all packets.
 	fragmentsMemory = 1 << 20
 
-	// partialMemory bounds that for one packet's: the largest there is in pieces of a Kilobyte. As the smallest
+	// partialMemory bounds that for one packet's: the largest there is in pieces of a kilobyte. As the smallest
 	// block has two, it also bounds their number, to 64, and that of all packets to 512.
 	partialMemory = 128 << 10
 

@@ -27,6 +27,7 @@ const never = 30 * time.Second
 // A lab is two machines with servers and one with clients, on one network.
 type lab struct {
 	t       *testing.T
+	sw      *netns.Switch
 	config  serverConfig // of all servers
 	hosts   [2]*netns.Host
 	servers [2]*server
@@ -45,7 +46,7 @@ func newLab(t *testing.T, config serverConfig) *lab {
 	if config.Listen == "" {
 		config.Listen = "10.0.0.5:7000"
 	}
-	l := &lab{t: t, config: config}
+	l := &lab{t: t, sw: sw, config: config}
 	addrs := []string{"10.0.0.11", "10.0.0.12"}
 	for i, addr := range addrs {
 		l.hosts[i] = newHost(t, sw, addr)
@@ -202,6 +203,8 @@ type report struct {
 	ftcp.Status
 	Received    int64  // bytes that its handlers have read
 	BadChecksum uint64 // segments dropped
+	Packets     uint64 // received
+	Cookies     uint64 // SYNs answered with one
 }
 
 func check(t *testing.T, err error) {

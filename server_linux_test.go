@@ -25,6 +25,7 @@ type serverConfig struct {
 	Secret  string // empty: the one that all have
 	NoWake  bool
 	Misses  int // zero: 10, since a busy machine is not a dead one
+	Backlog int // zero: 16384
 }
 
 // handlers are servers as one would write them with package net.
@@ -45,13 +46,15 @@ func runServer(text string) error {
 	}
 	n := &ftcp.Node{
 		Group:   "test",
-		Secret:  []byte(cmp.Or(config.Secret, "a secret that all servers of the tests share")),
 		Bind:    config.Bind,
 		Peers:   config.Peers,
 		NoWake:  config.NoWake,
 		Misses:  cmp.Or(config.Misses, 10),
-		Backlog: 16384,
+		Backlog: cmp.Or(config.Backlog, 16384),
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
+	if len(config.Peers) > 0 || config.Bind != "" {
+		n.Secret = []byte(cmp.Or(config.Secret, "a secret that all servers of the tests share"))
 	}
 	l, err := n.Listen("tcp", config.Listen)
 	if err != nil {
@@ -67,7 +70,9 @@ func reportTo(w io.Writer, n *ftcp.Node) {
 	var last report
 	for tick := time.Tick(2 * time.Millisecond); ; {
 		changed := n.Changed() // before Status, so that no change is missed
-		r := report{Status: n.Status(), Received: received.Load(), BadChecksum: ftcp.BadChecksum(n)}
+		stats := ftcp.Stats(n)
+		r := report{Status: n.Status(), Received: received.Load(), BadChecksum: stats.BadChecksum.Load(),
+			Packets: stats.Received.Load(), Cookies: stats.Cookies.Load()}
 		r.Lag = 0
 		if r != last {
 			enc.Encode(r)

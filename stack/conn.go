@@ -133,7 +133,7 @@ func (c *Conn) flush(now time.Time) {
 		c.stack.observer.News(c, core)
 	}
 	if core.Ended() {
-		c.end(now)
+		c.end()
 	}
 }
 
@@ -145,9 +145,12 @@ const (
 )
 
 // end takes an ended connection out of the table. What is left to read stays.
-func (c *Conn) end(now time.Time) {
+func (c *Conn) end() {
 	c.stack.remove(c)
-	c.setTimer(now, time.Time{})
+	if c.timer != nil {
+		c.timer.Stop() // it would hold on to c
+		c.timerAt = time.Time{}
+	}
 	if c.peerMAC.IsZero() {
 		c.link.neighbors.forget(c)
 	}

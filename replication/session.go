@@ -2,6 +2,7 @@ package replication
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,8 @@ type session struct {
 	feeds    map[*stack.Conn]*feed
 	byID     map[uint64]*feed
 	nextID   uint64
-	ready    []*feed   // have something to send
+	ready    []*feed   // have something to send,
+	void     int       // but so many of them no more
 	lazy     []*feed   // have something that can wait for the next heartbeat
 	lsn      uint64    // of the last record sent
 	inflight []pending // sent, not confirmed; ascending by lsn
@@ -174,7 +176,14 @@ func (s *session) news(c *stack.Conn, core *tcp.Core) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.feeds[c]
-	if f == nil || f.queued || f.released || f.ended {
+	if f == nil || f.released || f.ended {
+		return
+	}
+	if !f.opened && core.Ended() {
+		s.miss(f)
+		return
+	}
+	if f.queued {
 		return
 	}
 	last := &f.sent
@@ -261,6 +270,9 @@ func (s *session) fill(frame *replpb.Frame) (more bool) {
 		s.ready[0] = nil
 		s.ready = s.ready[1:]
 		f.queued = false
+		if f.ended && !f.opened {
+			s.void--
+		}
 		s.mu.Unlock()
 		f.conn.View(func(core *tcp.Core) { // the lock order is Conn, session
 			s.mu.Lock()
@@ -363,6 +375,20 @@ func (s *session) record(records []*replpb.Record, f *feed, core *tcp.Core) []*r
 		f.ended = true
 	}
 	return records
+}
+
+// miss forgets a feed that has ended before the standby was told of it. In a flood of SYNs, each followed by a RST, these
+// are nearly all, and a link that stands still must not keep them in ready.
+func (s *session) miss(f *feed) {
+	f.ended = true
+	s.drop(f)
+	if !f.queued {
+		return
+	}
+	if s.void++; s.void >= maxRecords && s.void > len(s.ready)/2 {
+		s.ready = slices.DeleteFunc(s.ready, func(f *feed) bool { return f.ended && !f.opened })
+		s.void = 0
+	}
 }
 
 // drop forgets a feed.

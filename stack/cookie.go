@@ -75,12 +75,16 @@ func (l *Link) answerCookie(now time.Time, to wire.MAC, t tuple, syn *tcp.Segmen
 	s.expectCookies(now)
 	in := &syn.Options
 	o := cookieOptions{scale: noScale}
+	cfg := s.coreConfig(l, t.local, t.remote, now)
+	theirs := in.MSS
+	if theirs == 0 {
+		theirs = uint16(max(cfg.DefaultMSS, 536))
+	}
 	for i, mss := range cookieMSS {
-		if mss <= in.MSS || in.MSS == 0 && mss == 536 {
+		if mss <= theirs {
 			o.mss = i
 		}
 	}
-	cfg := s.coreConfig(l, t.local, t.remote, now)
 	var out tcp.Segment
 	out.SrcPort, out.DstPort = t.local.Port(), t.remote.Port()
 	out.Flags = wire.SYN | wire.ACK

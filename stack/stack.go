@@ -286,13 +286,14 @@ func (s *Stack) Close() error {
 
 // coreConfig is the configuration of a core that uses link l towards remote.
 func (s *Stack) coreConfig(l *Link, local, remote netip.AddrPort, now time.Time) tcp.Config {
-	headers := 40
+	headers, defaultMSS := 40, 0
 	if remote.Addr().Is6() {
-		headers = 60
+		headers, defaultMSS = 60, tcp.DefaultMSS6
 	}
 	mtu := l.mtuFor(remote.Addr())
 	cfg := tcp.Config{
 		MSS:           mtu - headers,
+		DefaultMSS:    defaultMSS,
 		ReceiveBuffer: s.cfg.ReceiveBuffer,
 		SendBuffer:    s.cfg.SendBuffer,
 		ISS:           initialSequence(&s.cfg.Key, local, remote, now),

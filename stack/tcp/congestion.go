@@ -95,7 +95,7 @@ func (r *reno) OnAck(a *Ack) {
 
 func (r *reno) reduce(flight int) {
 	r.undoCwnd, r.undoSsthresh = r.cwnd, r.ssthresh
-	r.ssthresh = max(flight/2, 2*r.mss) // RFC 5681 equation (4)
+	r.ssthresh = max(flight/2/r.mss, 2) * r.mss // RFC 5681 equation (4); part of a segment is of no use
 	r.counted = 0
 }
 

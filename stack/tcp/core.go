@@ -24,6 +24,7 @@ var (
 type Config struct {
 	MSS           int       // largest payload that this side receives in one segment: announced
 	SendMSS       int       // largest payload that the path to the peer takes; zero: MSS
+	DefaultMSS    int       // what a peer is assumed to take that does not say; zero: defaultMSS
 	GSO           int       // largest payload that Send may emit as one; zero: a segment's
 	ReceiveBuffer int       // bytes; the most that the window may grow to
 	SendBuffer    int       // bytes; the most that Append takes beyond what was acknowledged
@@ -189,6 +190,9 @@ func newCore(cfg Config) *Core {
 		noDelay:  true,
 		peerMSS:  defaultMSS,
 	}
+	if cfg.DefaultMSS != 0 {
+		c.peerMSS = cfg.DefaultMSS
+	}
 	c.out.init(1)
 	c.in.init(1)
 	c.early.budget = cfg.Early
@@ -205,8 +209,12 @@ func WindowScale(buffer int) (shift uint8) {
 	return shift
 }
 
-// defaultMSS is assumed of a peer that does not say: RFC 9293 section 3.7.1.
-const defaultMSS = 536
+// What is assumed of a peer that does not say how much it takes: RFC 9293 section 3.7.1.
+const (
+	defaultMSS = 536
+
+	DefaultMSS6 = 1220 // over IPv6
+)
 
 // Connect returns a connection that opens actively: SYN-SENT.
 func Connect(cfg Config, now time.Time) *Core {

@@ -22,7 +22,9 @@ func (p *prr) ack(delivered, inFlight, mss int, safe bool) {
 	p.delivered += delivered
 	var n int
 	if inFlight > p.ssthresh {
-		n = (p.delivered*p.ssthresh+p.recoverFS-1)/p.recoverFS - p.out
+		// Rounded up as the RFC has it, and to whole segments, which is how they leave.
+		n = (p.delivered*p.ssthresh+p.recoverFS-1)/p.recoverFS + mss - 1
+		n = n - n%mss - p.out
 	} else {
 		n = max(p.delivered-p.out, delivered)
 		if safe {

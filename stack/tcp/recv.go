@@ -251,6 +251,9 @@ func (c *Core) recvData(now time.Time, seg *Segment) {
 		c.rcvFin = end
 	}
 	if c.rcvFin >= 0 && c.rcvNxt > c.rcvFin {
+		if c.timeWait && len(data) > 0 {
+			c.sendChallenge(now) // it has missed our last ACK
+		}
 		return // the stream is complete
 	}
 	if len(data) > 0 && c.orphan && end > c.rcvNxt {

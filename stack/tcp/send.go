@@ -159,8 +159,18 @@ func (c *Core) reportSACK(o *wire.Options) {
 		c.again = [2]int64{}
 	}
 	var ranges [4][2]int64
+	fin := c.rcvFin // it has its place, too
+	if fin <= c.rcvNxt {
+		fin = -1
+	}
 	for _, r := range ranges[:c.early.ranges(ranges[:most-n])] {
+		if r[1] == fin {
+			r[1], fin = fin+1, -1
+		}
 		report(r[0], r[1])
+	}
+	if fin >= 0 && n < most {
+		report(fin, fin+1)
 	}
 	o.NumSACK = uint8(n)
 }
@@ -207,6 +217,7 @@ func (c *Core) resetSegment(now time.Time) *Segment {
 	if c.resetAck {
 		seg.Flags |= wire.ACK
 		seg.Ack = c.rcvSeq(c.ackPos())
+		c.options(now, seg) // RFC 7323 section 3.2
 	}
 	return seg
 }

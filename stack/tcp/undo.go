@@ -38,6 +38,9 @@ func (c *Core) undone(now time.Time, seg *Segment, d *delivery) (lost bool) {
 	if spurious {
 		c.board.findNothingLost()
 		c.cc.Undo()
+		if c.recovering {
+			c.rack.reordering = true // what looked lost was late
+		}
 		c.recovering, c.recover = false, c.una
 		*e = episode{}
 	}

@@ -19,12 +19,14 @@
 //	server.Unplug() // conn is now on its own
 //
 // Topologies other than a star are built from [Namespace] directly: [New],
-// then AddVeth, AddBridge, AddAddr and AddRoute.
+// then AddVeth, AddBridge, AddAddr and AddRoute. A network that is far away is a
+// [Cable]: AddCable joins two namespaces by way of this process, which
+// limits the rate, delays, loses and reorders what passes, as its [Faults] say.
 //
 // # Privileges
 //
 // Making a namespace takes root, or a user namespace, in which any user is
-// root. A program calls [Reexec] first in main or TestMain to be in one if it
+// root. A Cable needs /dev/net/tun, which is open to all on most systems. A program calls [Reexec] first in main or TestMain to be in one if it
 // has to; a test calls [Supported] and skips itself with the reason.
 //
 // # What is left behind

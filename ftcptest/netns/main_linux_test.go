@@ -42,14 +42,14 @@ func play(role string) *exec.Cmd {
 	return cmd
 }
 
-func needNamespaces(t *testing.T) {
+func needNamespaces(t testing.TB) {
 	t.Helper()
 	if err := Supported(); err != nil {
 		t.Skip(err)
 	}
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func serveEcho(t *testing.T, n *Namespace, addr string) net.Addr {
 	return ln.Addr()
 }
 
-func newNamespace(t *testing.T) *Namespace {
+func newNamespace(t testing.TB) *Namespace {
 	t.Helper()
 	needNamespaces(t)
 	n, err := New()

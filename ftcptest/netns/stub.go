@@ -37,6 +37,20 @@ func (n *Namespace) Close() error { return errNotLinux }
 // AddVeth joins n and peer by a cable.
 func (n *Namespace) AddVeth(name string, peer *Namespace, peerName string) error { return errNotLinux }
 
+// AddCable joins n and peer by a cable with faults.
+func (n *Namespace) AddCable(name string, peer *Namespace, peerName string, seed uint64, forth, back Faults) (*Cable, error) {
+	return nil, errNotLinux
+}
+
+// A Cable joins two interfaces through this process.
+type Cable struct{}
+
+// Stats returns what has happened so far in each direction.
+func (c *Cable) Stats() (forth, back Stats) { return Stats{}, Stats{} }
+
+// Close removes the cable.
+func (c *Cable) Close() error { return errNotLinux }
+
 // AddBridge adds a bridge that joins the interfaces named in ports.
 func (n *Namespace) AddBridge(name string, ports ...string) error { return errNotLinux }
 

@@ -20,7 +20,7 @@ import (
 type serverConfig struct {
 	Handler string // in handlers
 	Listen  string // the service address
-	Bind    string
+	Bind    string // empty: a node that stands alone
 	Peers   []string
 	Secret  string // empty: the one that all have
 	NoWake  bool

@@ -30,9 +30,11 @@ type bench struct {
 	client *netns.Namespace
 	nodes  []*netns.Namespace
 	sw     *netns.Switch
+	cable  *netns.Cable
 }
 
-func newBench(stack string) (_ *bench, err error) {
+// newBench builds a bench. If far is not nil, it is the way between the client and the server.
+func newBench(stack string, far *link, seed uint64) (_ *bench, err error) {
 	b := &bench{stack: stack}
 	defer func() {
 		if err != nil {
@@ -54,7 +56,12 @@ func newBench(stack string) (_ *bench, err error) {
 		return nil, err
 	}
 	b.nodes = []*netns.Namespace{node}
-	if err = b.client.AddVeth(ethernet, node, ethernet); err != nil {
+	if far == nil {
+		err = b.client.AddVeth(ethernet, node, ethernet)
+	} else {
+		b.cable, err = b.client.AddCable(ethernet, node, ethernet, seed, far.faults(), far.faults())
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err = b.client.AddAddr(ethernet, clientPrefix); err != nil {
@@ -88,6 +95,9 @@ func (b *bench) star() (err error) {
 }
 
 func (b *bench) close() {
+	if b.cable != nil {
+		b.cable.Close()
+	}
 	if b.sw != nil {
 		b.sw.Close()
 		return
@@ -106,6 +116,9 @@ type run struct {
 	streams   int
 	dispatch  string
 	profile   string // a file name, or empty
+
+	serverCongestion, clientCongestion string // empty: the stack's default
+	stop                               bool   // when the time is over, rather than when all has arrived
 }
 
 // A result is what came of a run.
@@ -117,6 +130,7 @@ type result struct {
 }
 
 func (r result) gbits() float64 { return float64(r.Bytes) * 8 / 1e9 / r.Elapsed.Seconds() }
+func (r result) mbits() float64 { return 1000 * r.gbits() }
 
 // patience is how much longer than it should a run may take.
 const patience = 20 * time.Second
@@ -132,7 +146,7 @@ func (b *bench) measure(r run) (res result, err error) {
 		}
 	}()
 	for i, node := range b.nodes {
-		args := []string{"server", "-stack", b.stack, "-gvisor", r.dispatch}
+		args := []string{"server", "-stack", b.stack, "-gvisor", r.dispatch, "-congestion", r.serverCongestion}
 		if b.stack == "standby" {
 			args = append(args, "-node", servers[i].Addr().String())
 			args = append(args, "-peer", servers[1-i].Addr().String())
@@ -155,7 +169,8 @@ func (b *bench) measure(r run) (res result, err error) {
 		}
 	}
 
-	c, err := start(b.client, "client", "-direction", r.direction, "-time", r.length.String(), "-streams", fmt.Sprint(r.streams))
+	c, err := start(b.client, "client", "-direction", r.direction, "-time", r.length.String(), "-streams", fmt.Sprint(r.streams),
+		"-congestion", r.clientCongestion, fmt.Sprintf("-stop=%t", r.stop))
 	if err != nil {
 		return res, err
 	}

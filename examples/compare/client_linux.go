@@ -9,11 +9,11 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
-)
 
-// piece is how much both sides read and write per call.
-const piece = 256 << 10
+	"golang.org/x/sys/unix"
+)
 
 // The first byte of a connection says what it is for.
 const (
@@ -27,12 +27,18 @@ func client(args []string) error {
 	direction := flags.String("direction", "", "upload or download")
 	length := flags.Duration("time", 0, "how long")
 	streams := flags.Int("streams", 1, "connections")
+	congestion := flags.String("congestion", "", "how the kernel controls congestion")
+	stop := flags.Bool("stop", false, "give up what is under way when the time is over")
 	flags.Parse(args)
 
 	transfer := send
-	if *direction == "download" {
+	switch {
+	case *direction == "download":
 		transfer = receive
+	case *stop:
+		transfer = sendAndStop
 	}
+	dialer := net.Dialer{Timeout: patience / 2, Control: setCongestion(*congestion)}
 	type outcome struct {
 		bytes int64
 		err   error
@@ -40,7 +46,7 @@ func client(args []string) error {
 	outcomes := make(chan outcome)
 	var conns []*net.TCPConn
 	for range *streams {
-		c, err := net.DialTimeout("tcp", service.String(), patience/2)
+		c, err := dialer.Dial("tcp", service.String())
 		if err != nil {
 			return err
 		}
@@ -74,10 +80,9 @@ func send(c *net.TCPConn, until time.Time) (int64, error) {
 	if _, err := c.Write([]byte{upload}); err != nil {
 		return 0, err
 	}
-	b := make([]byte, piece)
 	var sent int64
 	for time.Now().Before(until) {
-		n, err := c.Write(b)
+		n, err := c.Write(dataAt(sent))
 		if err != nil {
 			return 0, err
 		}
@@ -96,19 +101,74 @@ func send(c *net.TCPConn, until time.Time) (int64, error) {
 	return sent, nil
 }
 
+// sendAndStop writes until a time, and returns how much the server's stack has acknowledged by then. On a slow
+// link it would take long for the rest to arrive.
+func sendAndStop(c *net.TCPConn, until time.Time) (int64, error) {
+	c.SetLinger(0)
+	c.SetWriteDeadline(until)
+	if _, err := c.Write([]byte{upload}); err != nil {
+		return 0, err
+	}
+	for sent := int64(0); ; {
+		n, err := c.Write(dataAt(sent))
+		sent += int64(n)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return acknowledged(c)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// acknowledged is how many bytes of c's output the peer has acknowledged.
+func acknowledged(c *net.TCPConn) (n int64, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	e := raw.Control(func(fd uintptr) {
+		var info *unix.TCPInfo
+		if info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			n = int64(info.Bytes_acked)
+		}
+	})
+	return n, errors.Join(e, err)
+}
+
 // receive reads until a time.
 func receive(c *net.TCPConn, until time.Time) (got int64, err error) {
 	c.SetLinger(0) // the rest is not wanted
 	if _, err := c.Write([]byte{download}); err != nil {
 		return 0, err
 	}
+	c.SetReadDeadline(until)
 	b := make([]byte, piece)
-	for time.Now().Before(until) {
+	for {
 		n, err := c.Read(b)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return got, nil
+		}
+		if err == nil {
+			err = verify(got, b[:n])
+		}
 		if err != nil {
 			return 0, err
 		}
 		got += int64(n)
 	}
-	return got, nil
+}
+
+// setCongestion returns what makes a socket use one of the kernel's congestion controls; empty: the one that it uses
+// anyway.
+func setCongestion(name string) func(network, address string, c syscall.RawConn) error {
+	return func(network, address string, c syscall.RawConn) (err error) {
+		if name == "" {
+			return nil
+		}
+		e := c.Control(func(fd uintptr) {
+			err = os.NewSyscallError("TCP_CONGESTION", unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, name))
+		})
+		return errors.Join(e, err)
+	}
 }

@@ -11,6 +11,12 @@
 //
 //	go run . -rounds 5
 //
+// Over long links, with loss and reordering, which this process emulates, the same program compares the kernel, gVisor
+// and ftcp as senders, by congestion control, and as receivers, which decide by their acknowledgements how fast the kernel
+// sends:
+//
+//	go run . far
+//
 // What is measured depends on the machine and on whatever else it does, so all stacks are measured in turn in every
 // round, and only the ratios within a round mean something elsewhere. With as few processors as there are
 // processes, client and server take time from each other: then a stack is as fast as it is frugal.
@@ -18,6 +24,8 @@
 // The table also has the processor time that the server (with a standby: both) and the client used, in seconds per
 // gigabyte. A veth cable has no hardware: the receiving interface's work is charged to whoever sends, so part of what a
 // server costs is on the client's account.
+//
+// The bytes of every transfer are verified; one that is not what it should be ends the program.
 //
 // It needs Linux, and root or the right to make user namespaces. It is a module of its own, so that gVisor is no
 // dependency of the library.

@@ -20,8 +20,9 @@ import (
 // gVisorBuffer is the most that gVisor's TCP buffers, per direction and connection; ftcp's default.
 const gVisorBuffer = 4 << 20
 
-// listenGVisor listens with gVisor's stack on an address that the kernel does not own.
-func listenGVisor(ifname string, addr netip.AddrPort, dispatch string) (net.Listener, error) {
+// listenGVisor listens with gVisor's stack on an address that the kernel does not own. An empty congestion
+// is gVisor's default, Reno.
+func listenGVisor(ifname string, addr netip.AddrPort, dispatch, congestion string) (net.Listener, error) {
 	link, err := net.InterfaceByName(ifname)
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func listenGVisor(ifname string, addr netip.AddrPort, dispatch string) (net.List
 	if err != nil {
 		return nil, err
 	}
-	options := &fdbased.Options{
+	linkOptions := &fdbased.Options{
 		FDs:               []int{fd},
 		MTU:               uint32(link.MTU),
 		EthernetHeader:    true,
@@ -43,13 +44,13 @@ func listenGVisor(ifname string, addr netip.AddrPort, dispatch string) (net.List
 	}
 	switch dispatch {
 	case "recvmmsg":
-		options.PacketDispatchMode = fdbased.RecvMMsg
+		linkOptions.PacketDispatchMode = fdbased.RecvMMsg
 	case "packetmmap":
-		options.PacketDispatchMode = fdbased.PacketMMap
+		linkOptions.PacketDispatchMode = fdbased.PacketMMap
 	default:
 		return nil, fmt.Errorf("gVisor has no way to receive called %q here", dispatch)
 	}
-	ep, err := fdbased.New(options)
+	ep, err := fdbased.New(linkOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +77,12 @@ func listenGVisor(ifname string, addr netip.AddrPort, dispatch string) (net.List
 	moderate := tcpip.TCPModerateReceiveBufferOption(true)
 	receive := tcpip.TCPReceiveBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: gVisorBuffer, Max: 2 * gVisorBuffer}
 	send := tcpip.TCPSendBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: gVisorBuffer, Max: 2 * gVisorBuffer}
-	for _, option := range []tcpip.SettableTransportProtocolOption{&sack, &moderate, &receive, &send} {
+	options := []tcpip.SettableTransportProtocolOption{&sack, &moderate, &receive, &send}
+	if congestion != "" {
+		control := tcpip.CongestionControlOption(congestion)
+		options = append(options, &control)
+	}
+	for _, option := range options {
 		if err := s.SetTransportProtocolOption(tcp.ProtocolNumber, option); err != nil {
 			return nil, fmt.Errorf("gVisor: %T: %v", option, err)
 		}

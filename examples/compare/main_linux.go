@@ -24,6 +24,9 @@ func main() {
 	if err := netns.Reexec(); err != nil {
 		exit(err)
 	}
+	if len(os.Args) > 1 && os.Args[1] == "far" {
+		exit(compareFar(os.Args[2:]))
+	}
 	exit(compare())
 }
 
@@ -65,7 +68,7 @@ func compare() error {
 	var names []string
 	benches := map[string]*bench{}
 	for name := range strings.SplitSeq(*stacks, ",") {
-		b, err := newBench(name)
+		b, err := newBench(name, nil, 0)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

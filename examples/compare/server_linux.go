@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"flag"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ftcp-project/ftcp"
+	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
 // server listens with one of the stacks until its standard input ends.
@@ -22,6 +24,7 @@ func server(args []string) (err error) {
 	dispatch := flags.String("gvisor", "", "how gVisor receives")
 	node := flags.String("node", "", "this node's address")
 	peer := flags.String("peer", "", "the other node's address")
+	congestion := flags.String("congestion", "", "how the stack controls congestion")
 	profile := flags.String("cpuprofile", "", "file")
 	flags.Parse(args)
 
@@ -30,11 +33,15 @@ func server(args []string) (err error) {
 	var ftcpNode *ftcp.Node
 	switch *stack {
 	case "kernel":
-		l, err = net.Listen("tcp", service.String())
+		config := net.ListenConfig{Control: setCongestion(*congestion)}
+		l, err = config.Listen(context.Background(), "tcp", service.String())
 	case "gvisor":
-		l, err = listenGVisor(ethernet, service, *dispatch)
+		l, err = listenGVisor(ethernet, service, *dispatch, *congestion)
 	case "ftcp":
 		ftcpNode = &ftcp.Node{Logger: quiet}
+		if *congestion == "reno" {
+			ftcpNode.Congestion = tcp.NewReno
+		}
 	case "standby":
 		ftcpNode = &ftcp.Node{
 			Secret: []byte("only for measurements"), Bind: *node, Peers: []string{*peer}, Logger: quiet,
@@ -80,31 +87,43 @@ func accept(l net.Listener) {
 		if err != nil {
 			return
 		}
-		go serve(c)
+		go func() {
+			if err := serve(c); err != nil {
+				fmt.Fprintln(os.Stderr, "server:", err)
+				os.Exit(1)
+			}
+		}()
 	}
 }
 
-// serve is a function of what the client sends, so that a standby can do the same.
-func serve(c net.Conn) {
+// serve is a function of what the client sends, so that a standby can do the same. Its error means that what
+// has arrived is not what was sent.
+func serve(c net.Conn) error {
 	defer c.Close()
 	b := make([]byte, piece)
 	if _, err := io.ReadFull(c, b[:1]); err != nil {
-		return
+		return nil
 	}
 	if b[0] == download {
-		for {
-			if _, err := c.Write(b); err != nil {
-				return
+		for sent := int64(0); ; {
+			n, err := c.Write(dataAt(sent))
+			if err != nil {
+				return nil
 			}
+			sent += int64(n)
 		}
 	}
-	var got uint64
+	var got int64
 	for {
 		n, err := c.Read(b)
-		got += uint64(n)
+		if err := verify(got, b[:n]); err != nil {
+			return err
+		}
+		got += int64(n)
 		if err != nil {
 			break
 		}
 	}
-	c.Write(binary.BigEndian.AppendUint64(nil, got))
+	c.Write(binary.BigEndian.AppendUint64(nil, uint64(got)))
+	return nil
 }

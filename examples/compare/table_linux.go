@@ -35,11 +35,7 @@ func (t table) print(w io.Writer, direction string, stacks []string) {
 		clients := each(results, func(r result) float64 { return r.client.Seconds() / float64(r.Bytes) * 1e9 })
 		fmt.Fprintf(tw, "%.3f\t%.3f\t", median(servers), median(clients))
 		for _, other := range against {
-			ratio := each(t[[2]string{other, direction}], result.gbits)
-			for i := range ratio {
-				ratio[i] = rate[i] / ratio[i]
-			}
-			fmt.Fprintf(tw, "%.2f\t", median(ratio))
+			fmt.Fprintf(tw, "%.2f\t", median(ratios(rate, each(t[[2]string{other, direction}], result.gbits))))
 		}
 		fmt.Fprintln(tw)
 	}

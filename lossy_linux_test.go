@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -36,6 +37,8 @@ func TestLossy(t *testing.T) {
 		{"full queue", "10.0.0.5:7000", netns.Faults{Rate: 20 * mbit, Delay: 5 * time.Millisecond, Queue: 30e3}, 1 << 20},
 		{"reordering", "10.0.0.5:7000", netns.Faults{Rate: 100 * mbit, Delay: 10 * time.Millisecond, Reorder: .05, Hold: 20 * time.Millisecond}, 4 << 20},
 		{"duplicates", "10.0.0.5:7000", netns.Faults{Rate: 100 * mbit, Delay: 10 * time.Millisecond, Duplicate: .1, Reorder: .01}, 4 << 20},
+		{"marks", "10.0.0.5:7000", netns.Faults{Rate: 20 * mbit, Delay: 10 * time.Millisecond, Mark: 20e3}, 2 << 20},
+		{"black hole", "10.0.0.5:7000", netns.Faults{Rate: 50 * mbit, Delay: 5 * time.Millisecond, Longest: 1300}, 256 << 10},
 		{"everything, IPv6", "[fd00::5]:7000", netns.Faults{
 			Rate: 50 * mbit, Delay: 10 * time.Millisecond, Jitter: 3 * time.Millisecond, Loss: .01, Duplicate: .01, Reorder: .02,
 		}, 1 << 20},
@@ -43,6 +46,12 @@ func TestLossy(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			client, cable := startFar(t, test.listen, test.faults)
+			if test.faults.Mark > 0 {
+				sysctl(t, client, "tcp_ecn", "1") // ask for it
+			}
+			if test.faults.Longest > 0 {
+				sysctl(t, client, "tcp_mtu_probing", "1") // else the kernel's own segments never pass
+			}
 			var running sync.WaitGroup
 			for i, congestion := range []string{"cubic", "reno", "bbr"} {
 				running.Go(func() {
@@ -68,12 +77,18 @@ func TestLossy(t *testing.T) {
 			for _, s := range []netns.Stats{forth, back} {
 				f := test.faults
 				if f.Loss > 0 && s.Lost == 0 || f.Reorder > 0 && s.Reordered == 0 || f.Duplicate > 0 && s.Duplicated == 0 ||
-					f.Queue > 0 && s.QueueFull == 0 {
+					f.Queue > 0 && s.QueueFull == 0 || f.Mark > 0 && s.Marked == 0 || f.Longest > 0 && s.TooLong == 0 {
 					t.Error("something that should have happened to the packets did not")
 				}
 			}
 		})
 	}
+}
+
+// sysctl sets one of a namespace's parameters of TCP.
+func sysctl(t *testing.T, n *netns.Namespace, name, value string) {
+	t.Helper()
+	check(t, n.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0) }))
 }
 
 // startFar starts a server that echoes at the other end of a cable.

@@ -29,6 +29,10 @@ type Faults struct {
 	// as having experienced congestion (RFC 3168). Zero means any number.
 	Mark int
 
+	// Longest is the length in bytes of the longest frame that passes. Longer ones vanish, as at a router that
+	// says nothing (a black hole, RFC 2923 section 2.1). Zero means any length.
+	Longest int
+
 	// Loss is the probability that a frame vanishes.
 	Loss float64
 
@@ -50,6 +54,7 @@ type Stats struct {
 
 	// Each of these is the end of a frame that was sent.
 	QueueFull int // did not fit Faults.Queue, or the 64 MiB that may be under way
+	TooLong   int // for Faults.Longest
 	Lost      int // by Faults.Loss
 
 	// These may all have happened to a frame that went on.

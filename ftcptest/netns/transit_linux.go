@@ -33,6 +33,10 @@ func (t *transit) transmit(now time.Time, frame []byte, emit func(at time.Time))
 		t.stats.QueueFull++
 		return
 	}
+	if t.Longest > 0 && len(frame) > t.Longest {
+		t.stats.TooLong++
+		return
+	}
 	if t.happens(t.Loss) {
 		t.stats.Lost++
 		return

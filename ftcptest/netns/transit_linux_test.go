@@ -43,6 +43,13 @@ func TestTransitRate(t *testing.T) {
 	}
 }
 
+func TestTransitLongest(t *testing.T) {
+	tr := newTransit(Faults{Longest: 100}, 1, 0)
+	if got := append(burst(&tr, 2, 100), burst(&tr, 3, 101)...); len(got) != 2 || tr.stats.TooLong != 3 {
+		t.Errorf("%d frames arrive; %+v", len(got), tr.stats)
+	}
+}
+
 func TestTransitDefaultQueue(t *testing.T) {
 	for _, test := range []struct {
 		f      Faults

@@ -220,6 +220,7 @@ const (
 func Connect(cfg Config, now time.Time) *Core {
 	c := newCore(cfg)
 	c.active, c.scale, c.sack, c.ts = true, true, true, true
+	c.edge = 1 + min(int64(cfg.ReceiveBuffer), math.MaxUint16) // by the window of our SYN
 	c.spoke = now
 	return c
 }

@@ -106,6 +106,9 @@ func (r *rig) run() {
 	r.irs = syn.Seq
 	if r.c.byte()%4 == 0 {
 		r.core = Connect(cfg, r.now)
+		if r.c.byte()%4 == 0 {
+			r.takeOver(cfg)
+		}
 	} else {
 		r.core = Accept(cfg, r.now, &syn)
 	}
@@ -123,6 +126,28 @@ func (r *rig) run() {
 	if n := r.core.cfg.Early.Used(); n != 0 {
 		r.t.Fatalf("%d bytes of the budget are held after the end", n)
 	}
+}
+
+// takeOver puts a standby in the place of the core, which is in SYN-SENT or was.
+func (r *rig) takeOver(cfg Config) {
+	sent := r.core.Snapshot()
+	c, err := Restore(cfg, sent, r.now)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if r.c.byte()%2 == 0 {
+		syn := fuzzSYN(r.c)
+		syn.Seq = r.irs
+		r.core.Recv(r.now, &Segment{TCP: syn})
+		if err := c.Answer(r.now, r.core.Snapshot()); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if err := c.check(); err != nil {
+		r.t.Fatal(err)
+	}
+	c.TakeOver(r.now, of(r.c, uint32(0), 60_000))
+	r.core = c
 }
 
 func (r *rig) check() {

@@ -19,6 +19,7 @@ type machine struct {
 	began  time.Time
 	next   time.Time // the core's deadline
 	gated  bool      // from the first segment on
+	opened Snapshot  // by connect
 	sent   []sentSegment
 	oracle oracle
 }
@@ -275,6 +276,10 @@ func (m *machine) call(f []string) error {
 	switch f[0] + "/" + strconv.Itoa(len(n)) {
 	case "connect/0":
 		m.core = Connect(m.cfg, m.now)
+		m.opened = m.core.Snapshot()
+		if m.gated {
+			m.core.Gate()
+		}
 	case "write/1":
 		if got := c.Append(stretch(ours, c.dataEnd(), n[0])); got != n[0] {
 			return fmt.Errorf("%d bytes were taken", got)
@@ -321,14 +326,31 @@ func (m *machine) call(f []string) error {
 }
 
 // takeover replaces the core by a standby that has been told what the marks say: its input ends at
-// ackable, its user has produced all output.
+// ackable, its user has produced all output. One that does not know of the peer's SYN knows nothing else.
 func (m *machine) takeover(tsShift uint32) error {
 	old := m.core
-	r, err := Restore(m.cfg, old.Snapshot(), m.now)
+	p := old.Positions()
+	first := old.Snapshot()
+	if first.Active {
+		first = m.opened
+	}
+	r, err := Restore(m.cfg, first, m.now)
 	if err != nil {
 		return err
 	}
-	p := old.Positions()
+	if first.Unanswered {
+		if min(p.Received, p.Ackable) < 1 {
+			if err := r.Replay(m.now, &Update{InAt: 1, Edge: p.Edge}); err != nil {
+				return err
+			}
+			r.TakeOver(m.now, tsShift)
+			m.core = r
+			return r.check()
+		}
+		if err := r.Answer(m.now, old.Snapshot()); err != nil {
+			return err
+		}
+	}
 	u := Update{InAt: 1, Una: p.Una, Edge: p.Edge, SndWnd: p.SndWnd, TSRecent: p.TSRecent, PathMSS: p.PathMSS}
 	received := max(1, min(p.Received, p.Ackable))
 	fin := p.InFIN && received == p.Received

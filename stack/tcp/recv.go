@@ -74,8 +74,9 @@ func (c *Core) recvSynSent(now time.Time, seg *Segment) {
 	c.takeSYN(now, &seg.TCP)
 	c.edge = 1 + min(int64(c.cfg.ReceiveBuffer), 65535)
 	if !hasACK {
-		// Simultaneous open: our SYN goes out again, with an ACK.
-		c.nxt = 0
+		// Simultaneous open: our SYN goes out again, with an ACK; or an ACK alone, if the
+		// mark holds that back until ours has been acknowledged.
+		c.nxt, c.ackNow = 0, true
 		return
 	}
 	c.acknowledge(now, seg, ack, false)

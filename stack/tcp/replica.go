@@ -9,7 +9,7 @@ import (
 	"github.com/ftcp-project/ftcp/wire"
 )
 
-// Snapshot is what two SYNs settle for the whole life of a connection.
+// Snapshot is what two SYNs settle for the whole life of a connection. In SYN-SENT it has ours only.
 type Snapshot struct {
 	ISS, IRS      uint32
 	PeerMSS       int
@@ -22,6 +22,8 @@ type Snapshot struct {
 	TS            bool
 	TSOffset      uint32
 	ECN           bool
+	Active        bool // we opened
+	Unanswered    bool // SYN-SENT: nothing is known of the peer, and Scale, SACK and TS are what we offer
 }
 
 // Snapshot returns what Restore needs, with Replay's help, to make a replica.
@@ -30,7 +32,17 @@ func (c *Core) Snapshot() Snapshot {
 		ISS: c.cfg.ISS, IRS: c.irs, PeerMSS: c.peerMSS, MSS: c.cfg.MSS, ReceiveBuffer: c.cfg.ReceiveBuffer,
 		Scale: c.scale, SndShift: c.sndShift, RcvShift: c.rcvShift,
 		SACK: c.sack, TS: c.ts, TSOffset: c.cfg.TSOffset, ECN: c.ecn.on,
+		Active: c.active, Unanswered: c.rcvNxt == 0,
 	}
+}
+
+func (s *Snapshot) check() error {
+	if s.SndShift > wire.MaxWindowScale || s.RcvShift > wire.MaxWindowScale || !s.Scale && s.SndShift|s.RcvShift != 0 ||
+		s.MSS < minMSS || s.MSS > 65535 || s.PeerMSS < 0 || s.PeerMSS > 65535 ||
+		s.ReceiveBuffer < 1 || s.ReceiveBuffer > 1<<30 || s.Unanswered && !s.Active {
+		return fmt.Errorf("tcp: impossible snapshot %+v", *s)
+	}
+	return nil
 }
 
 // replica is what a Core has besides while another node is the active one. Its user reads and
@@ -51,26 +63,47 @@ var (
 	ErrGap      = errors.New("tcp: the replicated input has a gap")
 )
 
-// Restore returns a replica of the connection that s was taken of, in SYN-RECEIVED.
-// Of cfg it uses what the snapshot does not have.
+// Restore returns a replica of the connection that s was taken of, in SYN-RECEIVED, or in SYN-SENT
+// if s is Unanswered. Of cfg it uses what the snapshot does not have.
 func Restore(cfg Config, s Snapshot, now time.Time) (*Core, error) {
-	if s.SndShift > 14 || s.RcvShift > 14 || s.MSS < minMSS || s.MSS > 65535 || s.PeerMSS < 0 || s.PeerMSS > 65535 ||
-		s.ReceiveBuffer < 1 || s.ReceiveBuffer > 1<<30 || !s.Scale && s.SndShift|s.RcvShift != 0 {
-		return nil, fmt.Errorf("tcp: impossible snapshot %+v", s)
+	if err := s.check(); err != nil {
+		return nil, err
 	}
 	cfg.ISS, cfg.TSOffset, cfg.MSS, cfg.ReceiveBuffer = s.ISS, s.TSOffset, s.MSS, s.ReceiveBuffer
 	cfg.Digest = true
 	c := newCore(cfg)
+	c.active, c.scale, c.sack, c.ts = s.Active, s.Scale, s.SACK, s.TS
+	c.rcvShift = s.RcvShift
+	c.edge = 1
+	c.replica = &replica{verified: 1}
+	if !s.Unanswered {
+		c.takePeer(now, &s)
+	}
+	return c, nil
+}
+
+// Answer tells a replica in SYN-SENT of the peer's SYN, by a snapshot that has it.
+func (c *Core) Answer(now time.Time, s Snapshot) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	if c.replica == nil || c.closed || c.rcvNxt > 0 || s.Unanswered || s.ISS != c.cfg.ISS ||
+		s.Scale && s.RcvShift != c.rcvShift {
+		return fmt.Errorf("tcp: impossible answer %+v", s)
+	}
+	c.takePeer(now, &s)
+	return nil
+}
+
+// takePeer takes the peer's SYN as a snapshot has it.
+func (c *Core) takePeer(now time.Time, s *Snapshot) {
 	syn := wire.TCP{Seq: s.IRS, Flags: wire.SYN}
 	syn.Options = wire.Options{
 		MSS: uint16(s.PeerMSS), HasWindowScale: s.Scale, WindowScale: s.SndShift,
 		SACKPermitted: s.SACK, HasTimestamps: s.TS,
 	}
 	c.takeSYN(now, &syn)
-	c.rcvShift, c.ecn.on = s.RcvShift, s.ECN
-	c.edge = 1
-	c.replica = &replica{verified: 1}
-	return c, nil
+	c.ecn.on = s.ECN
 }
 
 // Replica says that another node is the active one.
@@ -94,6 +127,9 @@ type Update struct {
 func (c *Core) Replay(now time.Time, u *Update) error {
 	if u.InAt != c.inEnd() || (c.finReceived() && len(u.Input) > 0) {
 		return ErrGap
+	}
+	if c.rcvNxt == 0 && (len(u.Input) > 0 || u.InFIN || u.Una > 0) {
+		return errors.New("tcp: impossible update: the peer has not answered")
 	}
 	end := c.rcvNxt + int64(len(u.Input))
 	if u.Una < c.replica.una || u.SndWnd < 0 || u.SndWnd > 1<<30 || u.PathMSS != 0 && u.PathMSS < minMSS || u.Edge < 0 || u.Edge > end+1<<30 || u.Una < 0 {

@@ -44,6 +44,7 @@ func TestRestoreImpossible(t *testing.T) {
 		"large peer's MSS":     func(s *Snapshot) { s.PeerMSS = 65536 },
 		"no buffer":            func(s *Snapshot) { s.ReceiveBuffer = 0 },
 		"buffer":               func(s *Snapshot) { s.ReceiveBuffer = 1<<30 + 1 },
+		"passive, unanswered":  func(s *Snapshot) { s.Unanswered = true },
 	} {
 		s := snapshot
 		change(&s)
@@ -59,12 +60,74 @@ func TestSnapshot(t *testing.T) {
 		ISS: 7, IRS: 8, PeerMSS: 900, MSS: 800, ReceiveBuffer: 1 << 20,
 		Scale: true, SndShift: 3, RcvShift: 5, SACK: true, TS: true, TSOffset: 9,
 	}
-	c, err := Restore(Config{}, s, epoch)
-	if err != nil {
-		t.Fatal(err)
+	dialed, declined := s, s
+	dialed.Active = true
+	declined.Active, declined.Scale, declined.SndShift, declined.RcvShift = true, false, 0, 0
+	declined.SACK, declined.TS, declined.ReceiveBuffer = false, false, 65535
+	offered := Connect(Config{ISS: 7, MSS: 800, ReceiveBuffer: 1 << 20, TSOffset: 9}, epoch).Snapshot()
+	offered.RcvShift = 5
+	for _, s := range []Snapshot{s, dialed, declined, offered} {
+		c, err := Restore(Config{}, s, epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Snapshot(); got != s {
+			t.Errorf("%+v\nwant %+v", got, s)
+		}
+		if s.Active && !s.Unanswered { // the same in two steps
+			if c, err = Restore(Config{}, offered, epoch); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Answer(epoch, s); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.Snapshot(); got != s {
+				t.Errorf("answered: %+v\nwant %+v", got, s)
+			}
+		}
 	}
-	if got := c.Snapshot(); got != s {
-		t.Errorf("%+v\nwant %+v", got, s)
+}
+
+func TestAnswerErrors(t *testing.T) {
+	offered := Connect(Config{ISS: 7, MSS: 800, ReceiveBuffer: 1 << 20}, epoch).Snapshot()
+	answered := offered
+	answered.Unanswered, answered.IRS = false, 8
+	restored := func() *Core {
+		c, err := Restore(Config{}, offered, epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for name, test := range map[string]struct {
+		before func(*Core)
+		change func(*Snapshot)
+	}{
+		"impossible":     {nil, func(s *Snapshot) { s.MSS = 0 }},
+		"no answer":      {nil, func(s *Snapshot) { s.Unanswered = true }},
+		"another ISS":    {nil, func(s *Snapshot) { s.ISS++ }},
+		"another shift":  {nil, func(s *Snapshot) { s.RcvShift++ }},
+		"a second":       {func(c *Core) { c.Answer(epoch, answered) }, nil},
+		"after the end":  {func(c *Core) { c.End(nil) }, nil},
+		"after takeover": {func(c *Core) { c.TakeOver(epoch, 0) }, nil},
+	} {
+		c, s := restored(), answered
+		if test.before != nil {
+			test.before(c)
+		}
+		if test.change != nil {
+			test.change(&s)
+		}
+		if err := c.Answer(epoch, s); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	for name, u := range map[string]Update{
+		"input": {InAt: 1, Input: []byte{0}}, "FIN": {InAt: 1, InFIN: true}, "acknowledged": {InAt: 1, Una: 1},
+	} {
+		if err := restored().Replay(epoch, &u); err == nil {
+			t.Errorf("%s before the answer: no error", name)
+		}
 	}
 }
 

@@ -31,6 +31,8 @@ func (c *Core) nextSegment(now time.Time) *Segment {
 		return nil
 	case c.nxt == 0:
 		return c.synSegment(now)
+	case c.ackPos() < 1:
+		return nil // all but our SYN acknowledges the peer's
 	}
 	if seg := c.dataSegment(now); seg != nil {
 		return seg

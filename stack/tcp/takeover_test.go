@@ -47,6 +47,11 @@ func (w *world) replicate(s *standby, active *Core, step, n int) {
 	switch step % 4 {
 	case 0: // offer
 		p := active.Positions()
+		if p.Received > 0 && s.core.Positions().Received == 0 {
+			if err := s.core.Answer(w.now, active.Snapshot()); err != nil {
+				w.t.Fatal(err)
+			}
+		}
 		u := Update{InAt: s.core.Positions().InEnd, Una: p.Una, Edge: p.Edge, SndWnd: p.SndWnd, TSRecent: p.TSRecent, PathMSS: p.PathMSS}
 		u.Input = make([]byte, min(int64(n), p.InEnd-u.InAt))
 		if got := active.CopyInput(u.Input, u.InAt); got != len(u.Input) {
@@ -72,7 +77,8 @@ func (w *world) replicate(s *standby, active *Core, step, n int) {
 	}
 }
 
-// FuzzReplica kills a replicated server at some moment. The client's stream is intact.
+// FuzzReplica kills a replicated server at some moment. The client's stream is intact. It may be
+// the server that has opened the connection, or both.
 func FuzzReplica(f *testing.F) {
 	f.Add([]byte{})
 	for i := range 32 {
@@ -96,14 +102,25 @@ func FuzzReplica(f *testing.F) {
 		budget := func() int { return of(w.c, 1<<20, 1, 10, 1000) }
 		w.server.user = echo(t, budget)
 		w.client.total = min(w.client.total, int64(50*w.server.cfg.ReceiveBuffer))
-		w.client.core = Connect(w.client.cfg, w.now)
-		w.client.core.SetNoDelay(w.c.byte()&1 == 0)
 		s := &standby{host: host{name: "standby", cfg: w.server.cfg, user: echo(t, budget)}}
 		s.cfg.Early = NewBudget(1<<20, new(atomic.Uint64)) // it is another node's
 		s.offered.OutEnd = 1
+		active := w.server
+		opens := w.c.byte()
+		if opens%4 != 1 {
+			w.client.core = Connect(w.client.cfg, w.now)
+			w.client.core.SetNoDelay(w.c.byte()&1 == 0)
+		}
+		if opens%4 == 1 || opens%4 == 2 {
+			active.core = Connect(active.cfg, w.now)
+			if opens&4 == 0 {
+				w.serve(active) // not gated yet: the SYN leaves
+			}
+			w.replicate(s, active.core, 0, 0)
+			w.serve(active)
+		}
 		w.serve(w.client)
 
-		active := w.server
 		hosts := []*host{w.client, w.server}
 		for i := range 100_000 {
 			if i == killAt {
@@ -124,7 +141,7 @@ func FuzzReplica(f *testing.F) {
 			if w.client.outcome(total) == "" && w.server.outcome(total) == "" {
 				return
 			}
-			if w.client.core.Err() != nil && w.client.outcome(total) != "" {
+			if c := w.client.core; c != nil && c.Err() != nil && w.client.outcome(total) != "" {
 				t.Fatal(w.client.outcome(total), "\n", w.server.outcome(total))
 			}
 		}

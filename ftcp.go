@@ -34,7 +34,24 @@
 // protection, counted in Status. A server of package net/http has to leave out its Date
 // header, w.Header()["Date"] = nil: two clocks differ.
 //
-// Connections made by Dial are not protected.
+// # Connections that are dialed
+//
+// On a node of a group, Dial is as complete as Listen. The program dials on both nodes. On the
+// active one Dial opens the connection; on the standby it waits, and returns the same connection, which the program there
+// reads and writes like the active node's, unseen. It fails as the active node's does.
+//
+// Which Dial belongs to which connection is decided by the order of the calls, for each pair of
+// a local and a remote address on its own: a Dial on the standby takes the first of the active node's connections to the same
+// remote address that no Dial has taken, or the error of one that failed. So the program has to dial the same remote addresses on
+// both nodes, and those that it dials more than once in the same order, one after the other. A program that keeps one
+// connection to each of its remote addresses, and dials again when it breaks, does that by itself.
+//
+//   - A Dial whose context ends on the standby returns the context's error there. If it had a connection under way
+//     already, that one goes on without protection.
+//   - When the standby takes over, a Dial that waits for a connection that the active node has not begun begins it itself.
+//   - A connection that nobody on the new active node has dialed yet waits for that, for 30 seconds. Then it is reset.
+//   - A standby that joins later replays a connection that was dialed like any other, if its program dials.
+//     A node that has been replaced has lost its connections; what its program dials then is the new active node's.
 //
 // # Service addresses
 //
@@ -342,16 +359,25 @@ func (n *Node) Listen(network, address string) (net.Listener, error) {
 	n.listening.Lock()
 	defer n.listening.Unlock()
 	l, err := n.listen(addr)
-	if err == nil && n.group != nil && !n.group.Started() {
-		// The listener is there before the node serves: nobody shall be refused.
-		if err = n.group.Start(context.Background()); err != nil {
-			n.fail(err) // it would not find its role later either
-		}
+	if err == nil {
+		err = n.join() // the listener is there before the node serves: nobody shall be refused
 	}
 	if err != nil {
 		return nil, listenError(network, net.TCPAddrFromAddrPort(addr), err)
 	}
 	return &Listener{l: l, network: network}, nil
+}
+
+// join starts the group, if there is one and it has not been started. listening is held, and not mu.
+func (n *Node) join() error {
+	if n.group == nil || n.group.Started() {
+		return nil
+	}
+	err := n.group.Start(context.Background())
+	if err != nil {
+		n.close(err) // it would not find its role later either
+	}
+	return err
 }
 
 func (n *Node) listen(addr netip.AddrPort) (*stack.Listener, error) {
@@ -536,8 +562,11 @@ func (n *Node) dialed(local netip.AddrPort) {
 }
 
 // DialContext connects to a TCP address, as net.Dialer.DialContext does. Of the addresses that a
-// name resolves to it tries one after the other. The connection is not
-// protected. Errors are *net.OpError.
+// name resolves to it tries one after the other. Errors are *net.OpError.
+//
+// On a node of a group the connection is protected; on a standby, DialContext returns the connection that the active
+// node's program has dialed, see the package's documentation. A node of a group that has not
+// listened is started by the first Dial, from its LocalAddr; one that will listen, too, should do so before.
 func (n *Node) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if address == "" {
 		return nil, dialError(network, nil, nil, errors.New("missing address"))
@@ -579,10 +608,32 @@ func (n *Node) dial(ctx context.Context, remote netip.AddrPort) (*stack.Conn, er
 	if err != nil {
 		return nil, err
 	}
+	if err := n.joinFor(ctx); err != nil {
+		return nil, err
+	}
 	if local.Port() != 0 {
 		defer n.dialed(local)
 	}
 	return n.stack.Dial(ctx, link, local, remote)
+}
+
+// joinFor is join for a Dial, which waits no longer than ctx. The node goes on joining.
+func (n *Node) joinFor(ctx context.Context) error {
+	if n.group == nil || n.group.Started() {
+		return nil
+	}
+	joined := make(chan error, 1)
+	go func() {
+		n.listening.Lock()
+		defer n.listening.Unlock()
+		joined <- n.join()
+	}()
+	select {
+	case err := <-joined:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // dialFrom chooses the link and the local address of a connection to remote. If the
@@ -682,17 +733,17 @@ func (n *Node) Changed() <-chan struct{} {
 
 // Close ends the node. If it is active and has a standby, that one goes on with its connections; otherwise
 // their peers see them reset.
-func (n *Node) Close() error {
+func (n *Node) Close() error { return n.close(nil) }
+
+// close closes the node, which failed if there is a reason why.
+func (n *Node) close(why error) error {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	if n.closed {
+		n.mu.Unlock()
 		return net.ErrClosed
 	}
-	return n.close()
-}
-
-func (n *Node) close() error {
-	n.closed = true
+	n.closed, n.failed = true, why
+	n.mu.Unlock() // to leave a group takes time, in which the other methods shall fail and not wait
 	if n.group != nil && n.group.Started() {
 		n.group.Close()
 	}
@@ -700,20 +751,12 @@ func (n *Node) close() error {
 		return nil
 	}
 	err := n.stack.Close()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	for number := range n.ports {
 		n.releasePort(number)
 	}
 	return err
-}
-
-// fail closes a node that is of no use.
-func (n *Node) fail(err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !n.closed {
-		n.failed = err
-		n.close()
-	}
 }
 
 // unicast says that ip may be a single station's. Whether the unspecified address

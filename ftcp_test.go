@@ -198,15 +198,18 @@ type brokenTransport struct{ err error }
 func (t brokenTransport) Listen(context.Context, string) (net.Listener, error) { return nil, t.err }
 func (t brokenTransport) Dial(context.Context, string) (net.Conn, error)       { return nil, t.err }
 
-// A standby cannot dial: nobody would hear it.
+// A standby's Dial waits for the active node's, for as long as its context lets it.
 func TestDialOnStandby(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cluster := &ftcptest.Cluster{Serve: func(l net.Listener) { l.Accept() }}
 		noError(t, cluster.Start())
 		defer cluster.Close()
-		_, err := cluster.Standby().Node().DialContext(context.Background(), "tcp", "10.0.0.9:80")
-		if err == nil || !strings.Contains(err.Error(), "another node is the active one") {
-			t.Errorf("error is %v", err)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		_, err := cluster.Standby().Node().DialContext(ctx, "tcp", "10.0.0.9:80")
+		if d := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || d != time.Minute {
+			t.Errorf("after %v: %v", d, err)
 		}
 	})
 }

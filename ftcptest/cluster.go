@@ -37,6 +37,10 @@ type Cluster struct {
 	// return when Accept fails. Cluster.Close waits for it.
 	Serve func(l net.Listener)
 
+	// Run, if not nil, is the part of the program that dials: it is called on each machine with its node, at
+	// the same time as Serve, and should return when the node is closed. Cluster.Close waits for it.
+	Run func(n *ftcp.Node)
+
 	// Configure, if not nil, may change a machine's node before it starts.
 	Configure func(n *ftcp.Node)
 

@@ -70,13 +70,13 @@ func converse(c net.Conn) error {
 	return c.Close()
 }
 
-// exchange runs the exchange. It calls at with the number of each frame on either network
+// exchange runs an exchange. It calls at with the number of each frame on either network
 // from the connection's SYN on; at decides about it.
-func exchange(s *scenario, at func(k int) ftcptest.Verdict) (frames int, took time.Duration) {
+func exchange(s *scenario, talk func(*scenario) error, at func(k int) ftcptest.Verdict) (frames int, took time.Duration) {
 	var k atomic.Int64
 	s.decide(func(ftcptest.Frame) ftcptest.Verdict { return at(int(k.Add(1))) })
 	start := time.Now()
-	s.must(converse(s.dial()))
+	s.must(talk(s))
 	return int(k.Load()), time.Since(start)
 }
 
@@ -146,10 +146,18 @@ func ask2(s *scenario) error { return converse(s.dial()) }
 var allSteps = flag.Bool("allsteps", false, "TestEveryStep: combine every mishap with every delay and verdict")
 
 func TestEveryStep(t *testing.T) {
+	everyMishap(t, func(delay time.Duration) (*ftcptest.Cluster, func(*scenario) error) {
+		return stepCluster(delay), ask2
+	})
+}
+
+// everyMishap lets everything go wrong at every frame of an exchange, which is made in a bubble.
+func everyMishap(t *testing.T, setting func(delay time.Duration) (c *ftcptest.Cluster, talk func(*scenario) error)) {
 	for _, delay := range []time.Duration{0, time.Millisecond} {
 		frames := 0
-		play(t, stepCluster(delay), func(s *scenario) {
-			frames, _ = exchange(s, func(int) ftcptest.Verdict { return ftcptest.Pass })
+		synctest.Test(t, func(t *testing.T) {
+			c, talk := setting(delay)
+			frames, _ = exchange(begin(t, c), talk, func(int) ftcptest.Verdict { return ftcptest.Pass })
 		})
 		for _, m := range mishaps {
 			for _, verdict := range []ftcptest.Verdict{ftcptest.Pass, ftcptest.Drop} {
@@ -159,7 +167,7 @@ func TestEveryStep(t *testing.T) {
 				name := fmt.Sprintf("%s,delay=%v,verdict=%d", m.name, delay, verdict)
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					everyStep(t, m, delay, verdict, frames)
+					everyStep(t, m, verdict, frames, func() (*ftcptest.Cluster, func(*scenario) error) { return setting(delay) })
 				})
 			}
 		}
@@ -175,14 +183,15 @@ func stepCluster(delay time.Duration) *ftcptest.Cluster {
 	}
 }
 
-func everyStep(t *testing.T, m mishap, delay time.Duration, verdict ftcptest.Verdict, frames int) {
+func everyStep(t *testing.T, m mishap, verdict ftcptest.Verdict, frames int, setting func() (*ftcptest.Cluster, func(*scenario) error)) {
 	begun, longest := time.Now(), time.Duration(0)
 	for k := 1; k <= frames && !t.Failed(); k++ {
 		synctest.Test(t, func(t *testing.T) {
-			s := begin(t, stepCluster(delay))
+			c, talk := setting()
+			s := begin(t, c)
 			active := s.Active()
 			var struck atomic.Bool
-			_, took := exchange(s, func(i int) ftcptest.Verdict {
+			_, took := exchange(s, talk, func(i int) ftcptest.Verdict {
 				if i != k {
 					return ftcptest.Pass
 				}

@@ -40,7 +40,7 @@ func (c *Cluster) newMachine(name string, i int) *Machine {
 	return m
 }
 
-// Start starts the server process: a new Node, and the cluster's Serve with its listener. It returns when the
+// Start starts the server process: a new Node, the cluster's Serve with its listener, and its Run. It returns when the
 // node's role is clear.
 func (m *Machine) Start() error {
 	c := m.cluster
@@ -84,6 +84,9 @@ func (m *Machine) Start() error {
 		c.Serve(l)
 		l.Close()
 	})
+	if c.Run != nil {
+		m.serving.Go(func() { c.Run(n) })
+	}
 	return nil
 }
 

@@ -59,7 +59,7 @@ func later(a, b uint32) uint32 {
 func (s *scenario) start(c *ftcp.Conn) (iss, irs uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.conns[c.LocalAddr().(*net.TCPAddr).AddrPort()]
+	w := s.conns[watch{s.service, c.LocalAddr().(*net.TCPAddr).AddrPort()}]
 	return w.iss, w.irs
 }
 

@@ -25,14 +25,17 @@ type monitor struct {
 
 	mu     sync.Mutex
 	resets bool // are allowed
-	conns  map[netip.AddrPort]*watched
+	conns  map[watch]*watched
 	frames []ftcptest.Frame // the latest
 	faults []string
 }
 
+// watch names a connection: the service's end first, whose port is the service's or one that was dialed from.
+type watch struct{ local, peer netip.AddrPort }
+
 // watched is one connection, as seen from the wire.
 type watched struct {
-	iss, irs uint32
+	iss, irs uint32 // irs: from the peer's SYN on
 	scale    uint8
 	out      []byte // from position 1 on
 	seen     []bool // which of it was: what a cable swallows is not seen
@@ -67,32 +70,36 @@ func (m *monitor) see(f ftcptest.Frame) {
 	if !ok || ip.Src != m.service.Addr() && ip.Dst != m.service.Addr() {
 		return
 	}
-	from, to := netip.AddrPortFrom(ip.Src, seg.SrcPort), netip.AddrPortFrom(ip.Dst, seg.DstPort)
+	ours := ip.Src == m.service.Addr()
+	id := watch{netip.AddrPortFrom(ip.Dst, seg.DstPort), netip.AddrPortFrom(ip.Src, seg.SrcPort)}
+	if ours {
+		id = watch{id.peer, id.local}
+	}
 	reset := seg.Flags&wire.RST != 0
-	if from == m.service && !reset {
-		m.check(f, to, seg, payload)
+	if ours && !reset {
+		m.check(f, id, seg, payload)
 		return
 	}
-	w := m.conns[from]
-	if reset && from == m.service {
-		w = m.conns[to]
-	}
+	w := m.conns[id]
 	if reset && !m.resets && (w == nil || !w.over) {
 		m.fault(f, "a RST")
 	}
-	if to == m.service && w != nil && w.fin != 0 && seg.Flags&wire.ACK != 0 {
+	if !ours && w != nil && seg.Flags&wire.SYN != 0 && w.ack == 0 {
+		w.irs = seg.Seq // a later one answers a SYN that was late
+	}
+	if !ours && w != nil && w.fin != 0 && seg.Flags&wire.ACK != 0 {
 		w.over = w.over || w.ack > 1 && seg.Seq == w.irs+uint32(w.ack) && seg.Ack == w.iss+uint32(w.fin)+1
 	}
 }
 
-func (m *monitor) check(f ftcptest.Frame, client netip.AddrPort, seg *wire.TCP, payload []byte) {
-	w := m.conns[client]
+func (m *monitor) check(f ftcptest.Frame, id watch, seg *wire.TCP, payload []byte) {
+	w := m.conns[id]
 	if seg.Flags&wire.SYN != 0 && (w == nil || w.iss != seg.Seq) {
 		w = &watched{iss: seg.Seq, irs: seg.Ack - 1, scale: seg.Options.WindowScale, ts: seg.Options.TSVal, speaker: f.From}
-		m.conns[client] = w
+		m.conns[id] = w
 	}
 	if w == nil {
-		m.fault(f, "a segment before the SYN-ACK")
+		m.fault(f, "a segment before the SYN")
 		return
 	}
 	pos := int64(len(w.out)) + 1
@@ -106,12 +113,16 @@ func (m *monitor) check(f ftcptest.Frame, client netip.AddrPort, seg *wire.TCP, 
 	if int32(seg.Options.TSVal-w.ts) < 0 {
 		m.fault(f, "the timestamp goes back by %d", w.ts-seg.Options.TSVal)
 	}
+	if seg.Flags&wire.ACK == 0 {
+		w.speaker, w.ts = f.From, seg.Options.TSVal
+		return
+	}
 	edge := ack + int64(seg.Window)<<w.scale
 	if seg.Flags&wire.SYN != 0 {
 		// A client that knows it already ignores its window.
 		edge = max(w.edge, ack+int64(seg.Window))
 	}
-	if ack < w.ack {
+	if ack < w.ack || ack < 1 {
 		m.fault(f, "the acknowledgement goes back from %d to %d", w.ack, ack)
 	}
 	if edge < w.edge {

@@ -53,7 +53,7 @@ func begin(t *testing.T, c *ftcptest.Cluster) *scenario {
 	if c.Address == "" {
 		c.Address = "10.0.0.1:80"
 	}
-	s.monitor = &monitor{service: netip.MustParseAddrPort(c.Address), conns: map[netip.AddrPort]*watched{}}
+	s.monitor = &monitor{service: netip.MustParseAddrPort(c.Address), conns: map[watch]*watched{}}
 	s.active = func() string {
 		if m := c.Active(); m != nil {
 			return m.Name

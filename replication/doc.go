@@ -25,6 +25,11 @@
 //   - progress of the replica raises sendable: the standby's handler has produced the
 //     same output, so it need not be sent to be safe.
 //
+// A connection that this side dials is in the log before its SYN leaves, as one in SYN-SENT; a second snapshot, with what the
+// peer's SYN settles, is in the standby's memory before that SYN is acknowledged. Whoever takes over in
+// between repeats the SYN, with the same number. Every Dial of the active node is in the log, also one that has failed: the
+// standby's program gets its error (package stack pairs its Dials with replicas, by the numbers of the calls).
+//
 // The session pulls. A connection says that it has news; the sender takes the difference when
 // the link has room. No lock is held while anything is sent.
 //

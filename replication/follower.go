@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -134,6 +135,7 @@ func (f *follower) take(frame *replpb.Frame) error {
 	f.bye = frame.Goodbye
 	if frame.InSync && !f.inSync.Load() {
 		f.inSync.Store(true)
+		g.stack.Mirrored()
 		g.setRole(replpb.Role_ROLE_STANDBY, frame.Epoch)
 	}
 	return nil
@@ -157,6 +159,8 @@ func (f *follower) apply(rec *replpb.Record) error {
 		return f.open(rec.Conn, rec.Open)
 	case r == nil || r.gone:
 		return nil // refused before
+	case rec.Answer != nil:
+		return f.answer(r, rec.Answer)
 	case rec.Delta != nil:
 		f.delta(r, rec.Delta)
 	case rec.End != nil:
@@ -175,7 +179,7 @@ func (f *follower) open(id uint64, o *replpb.Open) error {
 	if err != nil {
 		return err
 	}
-	c, err := f.g.stack.Restore(local, remote, mac, snap)
+	c, err := f.g.stack.Restore(local, remote, mac, snap, o.Dial)
 	if err != nil {
 		f.mu.Lock()
 		f.refused = append(f.refused, &replpb.Progress{Conn: id, Refused: err.Error()})
@@ -189,6 +193,17 @@ func (f *follower) open(id uint64, o *replpb.Open) error {
 	f.mu.Lock()
 	f.byID[id], f.byConn[c] = r, r
 	f.mu.Unlock()
+	return nil
+}
+
+func (f *follower) answer(r *replica, o *replpb.Open) error {
+	_, _, mac, snap, err := parseOpen(o)
+	if err != nil {
+		return err
+	}
+	if err := r.conn.Answer(mac, snap); err != nil {
+		f.refuse(r, err)
+	}
 	return nil
 }
 
@@ -236,6 +251,9 @@ func (f *follower) news(c *stack.Conn, core *tcp.Core) {
 	f.mu.Lock()
 	r := f.byConn[c]
 	f.mu.Unlock()
+	if r != nil && errors.Is(core.Err(), stack.ErrGivenUp) {
+		f.refuse(r, core.Err())
+	}
 	if r == nil || !core.Replica() || core.Ended() {
 		return
 	}

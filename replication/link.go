@@ -20,7 +20,7 @@ import (
 
 // Version is the version of the protocol that nodes speak on their link. Nodes
 // of different versions refuse each other.
-const Version = 1
+const Version = 2
 
 const (
 	// maxFrame is the largest encoded frame. It bounds what a peer can make a

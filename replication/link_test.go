@@ -395,8 +395,8 @@ func TestHelloRefused(t *testing.T) {
 		change         func(*replpb.Hello)
 		client, server string
 	}{
-		{"version", func(h *replpb.Hello) { h.Version = 2 },
-			"speaks version 2 of the protocol, this node version 1", "speaks version 1 of the protocol, this node version 2"},
+		{"version", func(h *replpb.Hello) { h.Version++ },
+			"speaks version 3 of the protocol, this node version 2", "speaks version 2 of the protocol, this node version 3"},
 		{"group", func(h *replpb.Hello) { h.Group = "mail" },
 			`belongs to the group "mail", this node to "web"`, `belongs to the group "web", this node to "mail"`},
 		{"mode", func(h *replpb.Hello) { h.Mode = 1 },

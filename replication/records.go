@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/ftcp-project/ftcp/stack"
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 	"github.com/ftcp-project/ftcp/wire"
 	"github.com/ftcp-project/ftcp/wire/replpb"
@@ -21,6 +22,7 @@ func openRecord(c *stack.Conn, s tcp.Snapshot, mac wire.MAC) *replpb.Open {
 		WindowScaling: s.Scale, SendScale: uint32(s.SndShift), ReceiveScale: uint32(s.RcvShift),
 		SackPermitted: s.SACK, Timestamps: s.TS, TimestampOffset: s.TSOffset, Ecn: s.ECN,
 		ReceiveBuffer: int64(s.ReceiveBuffer), AnnouncedMss: uint32(s.MSS),
+		Dial: c.Dialed(), Unanswered: s.Unanswered,
 	}
 	if !mac.IsZero() {
 		o.RemoteMac = mac[:]
@@ -51,32 +53,36 @@ func parseOpen(o *replpb.Open) (local, remote netip.AddrPort, mac wire.MAC, s tc
 		ISS: o.Iss, IRS: o.Irs, PeerMSS: int(o.Mss), MSS: int(o.AnnouncedMss), ReceiveBuffer: int(o.ReceiveBuffer),
 		Scale: o.WindowScaling, SndShift: uint8(o.SendScale), RcvShift: uint8(o.ReceiveScale),
 		SACK: o.SackPermitted, TS: o.Timestamps, TSOffset: o.TimestampOffset, ECN: o.Ecn,
+		Active: o.Dial != 0, Unanswered: o.Unanswered,
 	}
 	return netip.AddrPortFrom(l, uint16(o.LocalPort)), netip.AddrPortFrom(r, uint16(o.RemotePort)), mac, s, nil
 }
 
+// ends are the reasons for which a connection may end, and their errors.
+var ends = map[replpb.End_Reason]error{
+	replpb.End_CLOSED:           nil,
+	replpb.End_RESET:            tcp.ErrReset,
+	replpb.End_TIMEOUT:          tcp.ErrTimeout,
+	replpb.End_ABORTED:          tcp.ErrAborted,
+	replpb.End_REFUSED:          tcp.ErrRefused,
+	replpb.End_HOST_UNREACHABLE: errno.HostUnreachable,
+	replpb.End_NET_UNREACHABLE:  errno.NetUnreachable,
+}
+
 // endReason says in a message why a connection ended.
 func endReason(err error) replpb.End_Reason {
-	switch {
-	case err == nil:
-		return replpb.End_CLOSED
-	case errors.Is(err, tcp.ErrTimeout):
-		return replpb.End_TIMEOUT
-	case errors.Is(err, tcp.ErrAborted):
-		return replpb.End_ABORTED
+	for reason, e := range ends {
+		if errors.Is(err, e) {
+			return reason
+		}
 	}
 	return replpb.End_RESET
 }
 
 // endError is the way back.
 func endError(r replpb.End_Reason) error {
-	switch r {
-	case replpb.End_CLOSED:
-		return nil
-	case replpb.End_TIMEOUT:
-		return tcp.ErrTimeout
-	case replpb.End_ABORTED:
-		return tcp.ErrAborted
+	if err, ok := ends[r]; ok {
+		return err
 	}
 	return tcp.ErrReset
 }

@@ -51,6 +51,7 @@ type feed struct {
 	later  bool // in lazy
 
 	opened   bool // the standby was sent the snapshot
+	answered bool // one with the peer's SYN
 	gated    bool // the marks bound the connection
 	wantGate bool // the standby has caught up: gate with the next delta
 	releasing, released,
@@ -124,7 +125,7 @@ func (s *session) adopt(c *stack.Conn, core *tcp.Core) {
 	if s.feeds[c] != nil || core.Ended() || core.Replica() {
 		return
 	}
-	if p.Dialed || p.InStart > 1 {
+	if p.InStart > 1 {
 		return // its beginning is not here any more: it stays unprotected
 	}
 	f := s.add(c)
@@ -179,7 +180,7 @@ func (s *session) news(c *stack.Conn, core *tcp.Core) {
 	if f == nil || f.released || f.ended {
 		return
 	}
-	if !f.opened && core.Ended() {
+	if !f.opened && core.Ended() && c.Dialed() == 0 { // the other node's Dial waits for the error of one that was dialed
 		s.miss(f)
 		return
 	}
@@ -191,6 +192,7 @@ func (s *session) news(c *stack.Conn, core *tcp.Core) {
 	case !f.opened,
 		p.InEnd != last.InEnd, p.InFIN != last.InFIN,
 		p.OutEnd != last.OutEnd,
+		!f.answered && p.Received > 0,
 		p.Una-last.Una >= lazyBytes,
 		last.Una == 0 && p.Una > 0, // the handshake is over
 		f.wantGate, core.Ended():
@@ -313,16 +315,21 @@ func (s *session) record(records []*replpb.Record, f *feed, core *tcp.Core) []*r
 	}
 	opening := !f.opened
 	if opening {
-		if core.Ended() {
+		if core.Ended() && f.conn.Dialed() == 0 {
 			s.drop(f)
 			return records
 		}
 		s.lsn++
 		s.inflight = append(s.inflight, pending{lsn: s.lsn, feed: f, opened: true})
 		records = append(records, &replpb.Record{Conn: f.id, Open: openRecord(f.conn, core.Snapshot(), f.conn.PeerMAC())})
-		f.opened = true
+		f.opened, f.answered = true, p.Received > 0
 		f.sent = tcp.Positions{InEnd: 1, OutEnd: 1}
-		f.goal = goal{in: p.InEnd, read: p.Read, out: p.OutEnd}
+		f.goal = goal{in: min(p.InEnd, p.Received), read: p.Read, out: p.OutEnd}
+	} else if !f.answered && p.Received > 0 {
+		s.lsn++
+		s.inflight = append(s.inflight, pending{lsn: s.lsn, feed: f})
+		records = append(records, &replpb.Record{Conn: f.id, Answer: openRecord(f.conn, core.Snapshot(), f.conn.PeerMAC())})
+		f.answered = true
 	}
 	if p.InEnd > f.sent.InEnd && p.InStart > f.sent.InEnd {
 		// Cannot be: what was not sent is retained. Better unprotected than wrong.
@@ -354,7 +361,7 @@ func (s *session) record(records []*replpb.Record, f *feed, core *tcp.Core) []*r
 	f.sent = p
 	f.sent.InEnd = end
 	f.sent.InFIN = d.InputFin
-	in := end
+	in := min(end, p.Received) // which is 0 in SYN-SENT
 	if d.InputFin {
 		in++
 	}

@@ -175,7 +175,7 @@ func (g *Group) takeOver(f *follower, why string) bool {
 	for i, r := range replicas {
 		if !r.usable() {
 			lost++
-			r.conn.Do(func(core *tcp.Core) { core.End(ErrUnprotected) })
+			r.conn.Lose(ErrUnprotected)
 			continue
 		}
 		kept++
@@ -188,11 +188,11 @@ func (g *Group) takeOver(f *follower, why string) bool {
 	}
 	// Replicas of connections that the log never got to.
 	for _, c := range g.stack.Conns() {
-		c.Do(func(core *tcp.Core) {
-			if core.Replica() {
-				core.End(ErrUnprotected)
-			}
-		})
+		replica := false
+		c.View(func(core *tcp.Core) { replica = core.Replica() })
+		if replica {
+			c.Lose(ErrUnprotected)
+		}
 	}
 	g.log.Warn("ftcp: took over", "because", why, "epoch", epoch, "connections", kept, "lost", lost, "took", time.Since(begin))
 	g.wg.Go(func() { g.tellTakeover(f, epoch) })

@@ -21,6 +21,8 @@ import (
 type Conn struct {
 	stack         *Stack
 	local, remote netip.AddrPort
+	dialed        uint64 // see Dialed
+	failed        bool   // has ended, and no Dial has taken it; guarded by mirror.mu
 
 	// Protected says that the loss of this node, now, would not be noticed. Replication sets it.
 	Protected atomic.Bool
@@ -36,7 +38,8 @@ type Conn struct {
 	peerMAC  wire.MAC  // zero: not known, or the link needs none
 	asked    int       // how often the link was asked for peerMAC
 	listener *Listener // the one whose half-open connection this is
-	waiting  bool      // a replica that has not been offered to a listener
+	waiting  bool      // a replica that has not been offered to a listener or a Dial
+	lost     bool      // ended by Lose
 	touched  bool      // in link.touched
 
 	closed  bool // by the user
@@ -157,6 +160,9 @@ func (c *Conn) end() {
 	if c.listener != nil {
 		c.listener.leave()
 		c.listener = nil
+	}
+	if c.dialed > 0 {
+		c.stack.mirror.ended(c)
 	}
 	c.reading.wake()
 	c.writing.wake()

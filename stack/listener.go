@@ -44,7 +44,7 @@ func (s *Stack) Listen(addr netip.AddrPort) (*Listener, error) {
 	// Replicas may have come before their listener.
 	for _, c := range s.Conns() {
 		c.mu.Lock()
-		if c.core.Replica() && c.listener == nil && c.waiting && s.listener(c.local) == l {
+		if c.core.Replica() && c.listener == nil && c.waiting && c.dialed == 0 && s.listener(c.local) == l {
 			c.waiting = false
 			l.offer(c)
 		}

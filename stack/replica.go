@@ -16,8 +16,9 @@ var (
 )
 
 // Restore makes a replica of a connection of another node: it is read and
-// written by this node's server, and nobody speaks to its peer until TakeOver.
-func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Snapshot) (*Conn, error) {
+// written by this node's server, and nobody speaks to its peer until TakeOver. Dialed is its
+// number, if it was dialed there; then it is for a Dial here, and never for a listener.
+func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Snapshot, dialed uint64) (*Conn, error) {
 	link := s.linkFor(local.Addr())
 	if link == nil {
 		return nil, ErrNoRoute
@@ -28,12 +29,39 @@ func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Sna
 		return nil, err
 	}
 	c := newConn(s, link, tuple{local, remote}, core)
-	c.peerMAC = mac
+	c.peerMAC, c.dialed = mac, dialed
 	c.waiting = true
 	if !s.insert(c) {
 		return nil, ErrExists
 	}
 	return c, nil
+}
+
+// Answer tells a replica of the peer's SYN, and where it came from: see [tcp.Core.Answer].
+func (c *Conn) Answer(mac wire.MAC, snap tcp.Snapshot) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if err := c.core.Answer(now, snap); err != nil {
+		return err
+	}
+	c.peerMAC = mac
+	c.flush(now)
+	return nil
+}
+
+// Lose ends a connection that this node cannot go on with, without a word to its peer. A Dial that
+// waits for it waits for another one.
+func (c *Conn) Lose(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = false
+	if c.dialed > 0 && !c.core.Ended() {
+		c.lost = true
+		c.stack.mirror.drop(c)
+	}
+	c.core.End(err)
+	c.flush(time.Now())
 }
 
 func (s *Stack) linkFor(addr netip.Addr) *Link {
@@ -62,6 +90,9 @@ func (c *Conn) TakeOver(tsShift uint32, recent bool) {
 	now := time.Now()
 	c.core.TakeOver(now, tsShift)
 	c.offerReplica()
+	if c.dialed > 0 {
+		c.stack.mirror.expire(c, DialWait)
+	}
 	c.flush(now)
 	// A peer that still waits for our SYN would take the second for an answer, and give up.
 	if recent && c.core.Established() && !c.core.Ended() {
@@ -70,9 +101,15 @@ func (c *Conn) TakeOver(tsShift uint32, recent bool) {
 	}
 }
 
-// offerReplica gives a replica whose handshake is over to its listener, if there is one.
+// offerReplica gives a replica whose handshake is over to its listener, if there is one. One that was
+// dialed waits for a Dial.
 func (c *Conn) offerReplica() {
 	if !c.waiting {
+		return
+	}
+	if c.dialed > 0 {
+		c.waiting = false
+		c.stack.mirror.offer(c)
 		return
 	}
 	l := c.stack.listener(c.local)

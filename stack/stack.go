@@ -74,6 +74,7 @@ type Stack struct {
 	early        *tcp.Budget  // for data out of order
 	observer     Observer
 	sure         func() bool
+	mirror       mirror
 
 	mu        sync.RWMutex
 	conns     map[tuple]*Conn
@@ -89,7 +90,7 @@ type tuple struct{ local, remote netip.AddrPort }
 // An Observer follows the connections of a stack. Its methods are called with
 // the connection locked; they must not wait and not call the connection's methods.
 type Observer interface {
-	// Opened is called when a connection has begun by a peer's SYN, before anything is sent.
+	// Opened is called when a connection has begun, by a peer's SYN or by Dial, before anything is sent.
 	Opened(*Conn, *tcp.Core)
 
 	// News is called after anything about the connection may have changed.
@@ -231,6 +232,7 @@ func (s *Stack) Timestamp() uint32 { return uint32(time.Since(s.epoch) / time.Mi
 // Activate makes the stack answer for its addresses, and announces them.
 func (s *Stack) Activate() {
 	s.active.Store(true)
+	s.mirror.release(false)
 	s.expectCookies(time.Now()) // of the node before
 	s.Announce()
 }
@@ -240,8 +242,9 @@ func (s *Stack) Activate() {
 func (s *Stack) Deactivate(err error) {
 	s.active.Store(false)
 	for _, c := range s.Conns() {
-		c.Do(func(core *tcp.Core) { core.End(err) })
+		c.Lose(err)
 	}
+	s.mirror.reset()
 }
 
 // Silence keeps the stack from answering, before it has ever been active or after; its connections
@@ -263,6 +266,7 @@ func (s *Stack) Close() error {
 	links, listeners := s.links, slices.Collect(maps.Values(s.listeners))
 	s.mu.Unlock()
 
+	s.mirror.release(true)
 	for _, l := range listeners {
 		l.Close()
 	}

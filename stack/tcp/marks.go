@@ -48,7 +48,7 @@ type Positions struct {
 	InStart  int64 // the oldest input that is still kept
 	InEnd    int64 // one past the last byte of input that is in order
 	InFIN    bool  // the peer's FIN follows InEnd
-	Received int64 // RCV.NXT
+	Received int64 // RCV.NXT; 0 only in SYN-SENT
 	Read     int64 // what the user has read
 	PeerRead int64
 	OutEnd   int64  // one past what the user has produced, the FIN included
@@ -60,9 +60,8 @@ type Positions struct {
 	Edge     int64 // right edge of the advertised window
 	SndWnd   int64 // SND.WND
 	TSRecent uint32
-	Biggest  int  // largest IP packet from the peer
-	PathMSS  int  // what a segment's payload and options may take on the path; 0: what the ends allow
-	Dialed   bool // an active open
+	Biggest  int // largest IP packet from the peer
+	PathMSS  int // what a segment's payload and options may take on the path; 0: what the ends allow
 }
 
 // Positions returns where the connection is.
@@ -72,7 +71,7 @@ func (c *Core) Positions() Positions {
 		Read: c.read, PeerRead: c.peerRead,
 		OutEnd: c.appended, OutCRC: c.digest, OutFIN: c.fin >= 0,
 		Una: c.una, Sendable: c.sendable, Ackable: c.ackable, Edge: c.edge,
-		SndWnd: c.sndWnd, TSRecent: c.tsRecent, Biggest: c.biggest, PathMSS: c.limitedMSS(), Dialed: c.active,
+		SndWnd: c.sndWnd, TSRecent: c.tsRecent, Biggest: c.biggest, PathMSS: c.limitedMSS(),
 	}
 }
 

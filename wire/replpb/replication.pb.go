@@ -90,10 +90,13 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 type End_Reason int32
 
 const (
-	End_CLOSED  End_Reason = 0 // both directions ended in order
-	End_RESET   End_Reason = 1 // ECONNRESET
-	End_TIMEOUT End_Reason = 2 // ETIMEDOUT
-	End_ABORTED End_Reason = 3 // by this side
+	End_CLOSED           End_Reason = 0 // both directions ended in order
+	End_RESET            End_Reason = 1 // ECONNRESET
+	End_TIMEOUT          End_Reason = 2 // ETIMEDOUT
+	End_ABORTED          End_Reason = 3 // by this side
+	End_REFUSED          End_Reason = 4 // ECONNREFUSED: a connection that was dialed
+	End_HOST_UNREACHABLE End_Reason = 5 // EHOSTUNREACH
+	End_NET_UNREACHABLE  End_Reason = 6 // ENETUNREACH
 )
 
 // Enum value maps for End_Reason.
@@ -103,12 +106,18 @@ var (
 		1: "RESET",
 		2: "TIMEOUT",
 		3: "ABORTED",
+		4: "REFUSED",
+		5: "HOST_UNREACHABLE",
+		6: "NET_UNREACHABLE",
 	}
 	End_Reason_value = map[string]int32{
-		"CLOSED":  0,
-		"RESET":   1,
-		"TIMEOUT": 2,
-		"ABORTED": 3,
+		"CLOSED":           0,
+		"RESET":            1,
+		"TIMEOUT":          2,
+		"ABORTED":          3,
+		"REFUSED":          4,
+		"HOST_UNREACHABLE": 5,
+		"NET_UNREACHABLE":  6,
 	}
 )
 
@@ -379,6 +388,7 @@ type Record struct {
 	Delta         *Delta                 `protobuf:"bytes,3,opt,name=delta,proto3" json:"delta,omitempty"`      // it went on
 	End           *End                   `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"`          // it is over
 	Release       bool                   `protobuf:"varint,5,opt,name=release,proto3" json:"release,omitempty"` // it goes on without protection; the standby forgets it
+	Answer        *Open                  `protobuf:"bytes,6,opt,name=answer,proto3" json:"answer,omitempty"`    // the peer's SYN has come; all that it settles, and what the first snapshot said
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -448,6 +458,13 @@ func (x *Record) GetRelease() bool {
 	return false
 }
 
+func (x *Record) GetAnswer() *Open {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
 // Open is a connection's snapshot. Positions count from the SYN, which is 0.
 type Open struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -466,10 +483,14 @@ type Open struct {
 	Timestamps      bool                   `protobuf:"varint,13,opt,name=timestamps,proto3" json:"timestamps,omitempty"`
 	TimestampOffset uint32                 `protobuf:"varint,14,opt,name=timestamp_offset,json=timestampOffset,proto3" json:"timestamp_offset,omitempty"`
 	ReceiveBuffer   int64                  `protobuf:"varint,15,opt,name=receive_buffer,json=receiveBuffer,proto3" json:"receive_buffer,omitempty"` // bytes
-	AnnouncedMss    uint32                 `protobuf:"varint,16,opt,name=announced_mss,json=announcedMss,proto3" json:"announced_mss,omitempty"`    // ours, in the SYN-ACK
+	AnnouncedMss    uint32                 `protobuf:"varint,16,opt,name=announced_mss,json=announcedMss,proto3" json:"announced_mss,omitempty"`    // ours, in our SYN
 	Ecn             bool                   `protobuf:"varint,17,opt,name=ecn,proto3" json:"ecn,omitempty"`                                          // RFC 3168
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Not 0: the active node's program has dialed. The number of the call, ascending.
+	Dial uint64 `protobuf:"varint,18,opt,name=dial,proto3" json:"dial,omitempty"`
+	// SYN-SENT: nothing is known of the peer. A record with an answer follows, or an end.
+	Unanswered    bool `protobuf:"varint,19,opt,name=unanswered,proto3" json:"unanswered,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Open) Reset() {
@@ -617,6 +638,20 @@ func (x *Open) GetAnnouncedMss() uint32 {
 func (x *Open) GetEcn() bool {
 	if x != nil {
 		return x.Ecn
+	}
+	return false
+}
+
+func (x *Open) GetDial() uint64 {
+	if x != nil {
+		return x.Dial
+	}
+	return 0
+}
+
+func (x *Open) GetUnanswered() bool {
+	if x != nil {
+		return x.Unanswered
 	}
 	return false
 }
@@ -907,13 +942,14 @@ const file_replication_proto_rawDesc = "" +
 	"\ain_sync\x18\n" +
 	" \x01(\bR\x06inSync\x12\x1a\n" +
 	"\btakeover\x18\v \x01(\bR\btakeover\x12\x18\n" +
-	"\agoodbye\x18\f \x01(\bR\agoodbye\"\xba\x01\n" +
+	"\agoodbye\x18\f \x01(\bR\agoodbye\"\xea\x01\n" +
 	"\x06Record\x12\x12\n" +
 	"\x04conn\x18\x01 \x01(\x04R\x04conn\x12*\n" +
 	"\x04open\x18\x02 \x01(\v2\x16.ftcp.replication.OpenR\x04open\x12-\n" +
 	"\x05delta\x18\x03 \x01(\v2\x17.ftcp.replication.DeltaR\x05delta\x12'\n" +
 	"\x03end\x18\x04 \x01(\v2\x15.ftcp.replication.EndR\x03end\x12\x18\n" +
-	"\arelease\x18\x05 \x01(\bR\arelease\"\x96\x04\n" +
+	"\arelease\x18\x05 \x01(\bR\arelease\x12.\n" +
+	"\x06answer\x18\x06 \x01(\v2\x16.ftcp.replication.OpenR\x06answer\"\xca\x04\n" +
 	"\x04Open\x12\x1d\n" +
 	"\n" +
 	"local_addr\x18\x01 \x01(\fR\tlocalAddr\x12\x1d\n" +
@@ -940,7 +976,11 @@ const file_replication_proto_rawDesc = "" +
 	"\x10timestamp_offset\x18\x0e \x01(\rR\x0ftimestampOffset\x12%\n" +
 	"\x0ereceive_buffer\x18\x0f \x01(\x03R\rreceiveBuffer\x12#\n" +
 	"\rannounced_mss\x18\x10 \x01(\rR\fannouncedMss\x12\x10\n" +
-	"\x03ecn\x18\x11 \x01(\bR\x03ecn\"\xe8\x02\n" +
+	"\x03ecn\x18\x11 \x01(\bR\x03ecn\x12\x12\n" +
+	"\x04dial\x18\x12 \x01(\x04R\x04dial\x12\x1e\n" +
+	"\n" +
+	"unanswered\x18\x13 \x01(\bR\n" +
+	"unanswered\"\xe8\x02\n" +
 	"\x05Delta\x12\x19\n" +
 	"\binput_at\x18\x01 \x01(\x03R\ainputAt\x12\x14\n" +
 	"\x05input\x18\x02 \x01(\fR\x05input\x12\x1b\n" +
@@ -959,15 +999,18 @@ const file_replication_proto_rawDesc = "" +
 	" \x01(\rR\btsRecent\x12!\n" +
 	"\fsegment_size\x18\v \x01(\rR\vsegmentSize\x12\x19\n" +
 	"\bpath_mss\x18\r \x01(\rR\apathMss\x12\x12\n" +
-	"\x04gate\x18\f \x01(\bR\x04gate\"v\n" +
+	"\x04gate\x18\f \x01(\bR\x04gate\"\xae\x01\n" +
 	"\x03End\x124\n" +
-	"\x06reason\x18\x01 \x01(\x0e2\x1c.ftcp.replication.End.ReasonR\x06reason\"9\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x1c.ftcp.replication.End.ReasonR\x06reason\"q\n" +
 	"\x06Reason\x12\n" +
 	"\n" +
 	"\x06CLOSED\x10\x00\x12\t\n" +
 	"\x05RESET\x10\x01\x12\v\n" +
 	"\aTIMEOUT\x10\x02\x12\v\n" +
-	"\aABORTED\x10\x03\"h\n" +
+	"\aABORTED\x10\x03\x12\v\n" +
+	"\aREFUSED\x10\x04\x12\x14\n" +
+	"\x10HOST_UNREACHABLE\x10\x05\x12\x13\n" +
+	"\x0fNET_UNREACHABLE\x10\x06\"h\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04conn\x18\x01 \x01(\x04R\x04conn\x12\x1a\n" +
 	"\bverified\x18\x02 \x01(\x03R\bverified\x12\x12\n" +
@@ -1014,12 +1057,13 @@ var file_replication_proto_depIdxs = []int32{
 	5, // 4: ftcp.replication.Record.open:type_name -> ftcp.replication.Open
 	6, // 5: ftcp.replication.Record.delta:type_name -> ftcp.replication.Delta
 	7, // 6: ftcp.replication.Record.end:type_name -> ftcp.replication.End
-	1, // 7: ftcp.replication.End.reason:type_name -> ftcp.replication.End.Reason
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	5, // 7: ftcp.replication.Record.answer:type_name -> ftcp.replication.Open
+	1, // 8: ftcp.replication.End.reason:type_name -> ftcp.replication.End.Reason
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_replication_proto_init() }

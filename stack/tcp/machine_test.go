@@ -352,6 +352,9 @@ func (m *machine) takeover(tsShift uint32) error {
 		}
 	}
 	u := Update{InAt: 1, Una: p.Una, Edge: p.Edge, SndWnd: p.SndWnd, TSRecent: p.TSRecent, PathMSS: p.PathMSS}
+	// Its user has set up what the other one's has.
+	r.SetKeepAlive(m.began, old.keep.idle, old.keep.interval, old.keep.count)
+	r.SetUserTimeout(old.patience.after)
 	received := max(1, min(p.Received, p.Ackable))
 	fin := p.InFIN && received == p.Received
 	u.InFIN = fin && !old.closedFirst

@@ -19,7 +19,7 @@
 //	server.Unplug() // conn is now on its own
 //
 // Topologies other than a star are built from [Namespace] directly: [New],
-// then AddVeth, AddBridge, AddAddr and AddRoute. A network that is far away is a
+// then AddVeth, AddBridge, AddTUN, AddAddr and AddRoute. A network that is far away is a
 // [Cable]: AddCable joins two namespaces by way of this process, which
 // limits the rate, delays, loses and reorders what passes, as its [Faults] say.
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
 	"runtime"
 )
@@ -53,6 +54,9 @@ func (c *Cable) Close() error { return errNotLinux }
 
 // AddBridge adds a bridge that joins the interfaces named in ports.
 func (n *Namespace) AddBridge(name string, ports ...string) error { return errNotLinux }
+
+// AddTUN adds a tunnel whose other end is a file.
+func (n *Namespace) AddTUN(name string) (*os.File, error) { return nil, errNotLinux }
 
 // AddAddr adds an address to an interface.
 func (n *Namespace) AddAddr(ifname string, p netip.Prefix) error { return errNotLinux }

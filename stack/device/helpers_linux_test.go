@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -349,20 +350,11 @@ func removeLink(t testing.TB, ns *netns.Namespace, name string) {
 // newTun makes a tunnel whose other end is a file.
 func newTun(t testing.TB, ns *netns.Namespace, name string) *os.File {
 	t.Helper()
-	var file *os.File
-	check(t, ns.Do(func() error {
-		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
-		if err != nil {
-			t.Skip(err)
-		}
-		file = os.NewFile(uintptr(fd), name)
-		request, err := unix.NewIfreq(name)
-		if err != nil {
-			return err
-		}
-		request.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
-		return unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
-	}))
+	file, err := ns.AddTUN(name)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		t.Skip(err)
+	}
+	check(t, err)
 	t.Cleanup(func() { file.Close() })
 	return file
 }

@@ -139,15 +139,4 @@ func exists(name string) bool {
 }
 
 // known are the probes that ftcp does not pass, in both versions of IP or in the one that is named, and why.
-var known = map[string]string{
-	"IPv6/handshake/no MSS":            "536 bytes are assumed, where RFC 9293 section 3.7.1 has 1220",
-	"IPv6/handshake/MSS of nothing":    "536 bytes are assumed, where RFC 9293 section 3.7.1 has 1220",
-	"sack/FIN out of order":            "the place of the FIN is not in the block",
-	"sack/FIN alone out of order":      "the place of the FIN is not in a block",
-	"timestamps/abort":                 "a RST has no timestamps",
-	"close/TIME-WAIT, data":            "it is not answered",
-	"ip/source route":                  "the option is skipped, and the packet taken",
-	"ip/two fragments":                 "fragments are not put together",
-	"ip/two fragments, the last first": "fragments are not put together",
-	"ip/two fragments, IPv6":           "fragments are not put together",
-}
+var known = map[string]string{}

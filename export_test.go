@@ -6,6 +6,9 @@ import "github.com/ftcp-project/ftcp/stack"
 func Stats(n *Node) *stack.Stats {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.stack == nil {
+		return new(stack.Stats) // it has not begun
+	}
 	return &n.stack.Stats
 }
 

@@ -21,7 +21,7 @@ var (
 
 // An upload is a client that sends random bytes.
 type upload struct {
-	conn    *net.TCPConn
+	conn    uploadConn
 	size    int64
 	at      int64 // where reached is closed: at a random place
 	reached chan struct{}
@@ -30,7 +30,13 @@ type upload struct {
 	pause time.Duration // the longest that a Write took
 }
 
-func newUpload(c *net.TCPConn, size int64) *upload {
+// uploadConn is a connection of package net or of ftcp.
+type uploadConn interface {
+	net.Conn
+	CloseWrite() error
+}
+
+func newUpload(c uploadConn, size int64) *upload {
 	return &upload{conn: c, size: size, at: rand.Int64N(size), reached: make(chan struct{})}
 }
 
@@ -94,6 +100,49 @@ func TestFailoverKill(t *testing.T) {
 		u.runWith(t, l.servers[0].kill)
 		l.servers[0].kill()
 		l.servers[1].kill()
+	}
+}
+
+// The servers dial a server of the kernel's, and send; the process of the active node is killed. The kernel sees one
+// connection, whole, and what it answers arrives.
+func TestFailoverDial(t *testing.T) {
+	const size = 64 << 20
+	for _, address := range []string{"10.0.0.5:7000", "[fd00::5]:7000"} {
+		config := serverConfig{Listen: address, Dial: "10.0.0.1:9000", Size: size}
+		if address[0] == '[' {
+			config.Dial = "[fd00::1]:9000"
+		}
+		lab := newLab(t, config)
+		var l net.Listener
+		check(t, lab.client.Do(func() (err error) {
+			l, err = net.Listen("tcp", config.Dial)
+			return err
+		}))
+		t.Cleanup(func() { l.Close() })
+		w := lab.tap(resets)
+		lab.start(0)
+		lab.servers[0].await("active")
+		c, err := l.Accept()
+		check(t, err)
+		c.SetDeadline(time.Now().Add(*patience))
+		h := sha256.New()
+		at := rand.Int64N(size / 2)
+		_, err = io.CopyN(h, c, at)
+		check(t, err)
+		lab.start(1)
+		lab.servers[0].awaitThat("in sync", inSync)
+		_, err = io.CopyN(h, c, rand.Int64N(size/4))
+		check(t, err)
+		lab.servers[0].awaitThat("protecting", protects(1))
+		lab.servers[0].kill()
+		rest, err := io.Copy(h, c)
+		check(t, err)
+		t.Logf("a standby after %d bytes, killed %d before the end", at, rest)
+		_, err = c.Write(h.Sum(nil))
+		check(t, err)
+		check(t, c.(*net.TCPConn).CloseWrite())
+		lab.servers[1].awaitThat("satisfied with the answer", func(r report) bool { return r.Received == sha256.Size })
+		w.none("a reset")
 	}
 }
 

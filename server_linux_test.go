@@ -1,7 +1,9 @@
 package ftcp_test
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -9,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -20,6 +23,8 @@ import (
 type serverConfig struct {
 	Handler string // in handlers
 	Listen  string // the service address
+	Dial    string // not empty: the server dials this address, see upload, and listens nowhere
+	Size    int64  // of the upload, in bytes
 	Bind    string // empty: a node that stands alone
 	Peers   []string
 	Secret  string // empty: the one that all have
@@ -56,6 +61,11 @@ func runServer(text string) error {
 	if len(config.Peers) > 0 || config.Bind != "" {
 		n.Secret = []byte(cmp.Or(config.Secret, "a secret that all servers of the tests share"))
 	}
+	if config.Dial != "" {
+		n.LocalAddr = netip.MustParseAddrPort(config.Listen).Addr()
+		go reportTo(os.Stdout, n)
+		return uploadFrom(n, config.Dial, config.Size)
+	}
 	l, err := n.Listen("tcp", config.Listen)
 	if err != nil {
 		return err
@@ -83,6 +93,24 @@ func reportTo(w io.Writer, n *ftcp.Node) {
 		case <-changed:
 		}
 	}
+}
+
+// uploadFrom dials and sends what newUpload's run sends, then what it has been answered, and waits to be killed.
+func uploadFrom(n *ftcp.Node, address string, size int64) error {
+	c, err := n.DialContext(context.Background(), "tcp", address)
+	if err != nil {
+		return err
+	}
+	u := newUpload(c.(*ftcp.Conn), size)
+	answer, err := u.run()
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(answer, u.sent) {
+		return fmt.Errorf("the peer received %x, not %x", answer, u.sent)
+	}
+	received.Add(int64(len(answer)))
+	select {}
 }
 
 func eachConn(handle func(net.Conn)) func(net.Listener) error {

@@ -9,3 +9,13 @@ func (l *Link) Waiting() int {
 	defer l.neighbors.mu.Unlock()
 	return len(l.neighbors.waiting)
 }
+
+// Untaken is how many replicas wait for a Dial.
+func (s *Stack) Untaken() (n int) {
+	s.mirror.mu.Lock()
+	defer s.mirror.mu.Unlock()
+	for _, q := range s.mirror.queues {
+		n += len(q.replicas)
+	}
+	return n
+}

@@ -71,7 +71,6 @@ func newLinux(t *testing.T, n *network) *linuxHost {
 	check(t, err)
 	t.Cleanup(func() { tun.Close() })
 	h := &linuxHost{ns: ns, tun: tun}
-	check(t, ns.Up("tun0"))
 	for _, addr := range []string{"10.77.0.1/16", "fd77::1/64"} {
 		check(t, ns.AddAddr("tun0", netip.MustParsePrefix(addr)))
 	}

@@ -321,7 +321,6 @@ func TestLocalTunnel(t *testing.T) {
 	ns := newNamespace(t)
 	tun := newTun(t, ns, "tun0")
 	addAddr(t, ns, "tun0", "10.2.0.1/24")
-	check(t, ns.Up("tun0"))
 	l := openLocal(t, ns)
 	port, _ := reserve(t, ns, l, "10.2.0.1:0")
 	in := readAll(t, ns, l)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"os"
-	"strings"
 	"testing"
 	"time"
 )
@@ -19,7 +18,6 @@ func TestTUN(t *testing.T) {
 	check(t, err)
 	defer tun.Close()
 	check(t, n.AddAddr("tun0", netip.MustParsePrefix("10.0.0.1/24")))
-	check(t, n.Up("tun0"))
 
 	ping := []byte{
 		0x45, 0, 0, 28, 0, 1, 0, 0, 64, 1, 0x66, 0xde, 10, 0, 0, 2, 10, 0, 0, 1,
@@ -44,7 +42,7 @@ func TestTUNTwice(t *testing.T) {
 	}
 	check(t, err)
 	defer tun.Close()
-	if _, err := n.AddTUN("tun0"); err == nil || !strings.HasPrefix(err.Error(), "netns: add TUN tun0: ") {
+	if _, err := n.AddTUN("tun0"); err == nil || err.Error() != "netns: add TUN tun0: TUNSETIFF: device or resource busy" {
 		t.Errorf("the second of a name: %v", err)
 	}
 }

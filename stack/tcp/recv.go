@@ -113,6 +113,9 @@ func (c *Core) checkSequence(now time.Time, seg *Segment) bool {
 
 	if c.ts && !rst {
 		if !seg.Options.HasTimestamps {
+			if seg.Flags&wire.SYN != 0 {
+				c.sendChallenge(now) // a peer that has forgotten the connection: RFC 5961 section 4
+			}
 			return false
 		}
 		// PAWS. A TS.Recent of 24 days may have wrapped and proves nothing.
@@ -148,6 +151,9 @@ func (c *Core) checkSequence(now time.Time, seg *Segment) bool {
 			c.lingerAt = now.Add(timeWaitLength) // the peer has missed our last ACK
 		}
 		if !rst {
+			if seg.Flags&wire.SYN != 0 {
+				length = 0 // not data: a challenge, RFC 5961 section 4
+			}
 			c.answerOld(now, length)
 			c.duplicated(pos, min(pos+int64(len(seg.Payload)), c.rcvNxt))
 		}

@@ -3,7 +3,7 @@ package tcp
 import "time"
 
 const (
-	synRetries    = 6  // RFC 9293 section 3.8.3: at least three minutes in all is a SHOULD; Linux
+	synRetries    = 7  // four minutes: RFC 9293 section 3.8.3 asks for three at least
 	synAckRetries = 5  // Linux
 	dataRetries   = 15 // R2: about 15 minutes, Linux
 )

@@ -249,6 +249,7 @@ func TestDialNothingBeyondTheMarks(t *testing.T) {
 						break
 					}
 				}
+				s.within(time.Second, "a connection", func() bool { return peer.accepted.Load() > 0 })
 				peer.sound(s, 1)
 			})
 		})

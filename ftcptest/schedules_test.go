@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"syscall"
 	"testing"
@@ -69,7 +70,14 @@ func schedule(t *testing.T, seed uint64) {
 	if r.IntN(4) == 0 {
 		c.Address = "[fd00::1]:80"
 	}
+	var dials *peer
+	if c.Address == "" && r.IntN(2) == 0 {
+		c.Run = transfers
+	}
 	x := &chaos{begin(t, c), r}
+	if c.Run != nil {
+		dials = newPeer(x.scenario, asks(rand.New(rand.NewPCG(seed, 2))))
+	}
 	for i := range c.Machines {
 		x.Machine(i).Links.SetFaults(ftcptest.Faults{Delay: ms(1)})
 	}
@@ -96,6 +104,10 @@ func schedule(t *testing.T, seed uint64) {
 	}
 	close(done)
 	clients.Wait()
+	if dials != nil {
+		dials.sound(x.scenario, dials.accepted.Load())
+		x.note("%d connections were dialed", dials.accepted.Load())
+	}
 	x.note("the end")
 	for i := range c.Machines {
 		x.revive(x.Machine(i))
@@ -103,6 +115,54 @@ func schedule(t *testing.T, seed uint64) {
 	x.inPair()
 	node := c.Client()
 	x.must(transfer(node, c.Address, rand.New(rand.NewPCG(seed, 1))))
+}
+
+// transfers is a program that dials the peer again and again, and sends what it is asked for.
+func transfers(n *ftcp.Node) {
+	for {
+		c, err := n.DialContext(context.Background(), "tcp", peerAddress)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		var seed uint64
+		var size int64
+		if _, err := fmt.Fscanf(c, "%d %d\n", &seed, &size); err == nil {
+			random := rand.NewChaCha8([32]byte{0: byte(seed)})
+			io.CopyN(c, random, size)
+			io.Copy(io.Discard, c)
+		}
+		c.Close()
+	}
+}
+
+// asks is the peer of transfers: it asks for some data, looks at it, and closes.
+func asks(r *rand.Rand) func(net.Conn) error {
+	var mu sync.Mutex
+	return func(c net.Conn) error {
+		defer c.Close()
+		mu.Lock()
+		seed, size := byte(r.Uint32()), r.Int64N(1<<r.IntN(18))
+		mu.Unlock()
+		if _, err := fmt.Fprintf(c, "%d %d\n", seed, size); err != nil {
+			return err
+		}
+		got := make([]byte, size, size+1)
+		if n, err := io.ReadFull(c, got); err != nil {
+			return fmt.Errorf("after %d of %d bytes: %w", n, size, err)
+		}
+		want := make([]byte, size)
+		rand.NewChaCha8([32]byte{0: seed}).Read(want)
+		if !bytes.Equal(got, want) {
+			return errors.New("other data")
+		}
+		c.SetReadDeadline(time.Now().Add(time.Duration(seed) * time.Millisecond))
+		c.Read(got[:1]) // a pause, but not when the test is over
+		return nil
+	}
 }
 
 func closed(c chan struct{}) bool {

@@ -119,7 +119,11 @@ func TestMirrorListener(t *testing.T) {
 		f := newFollower(t)
 		defer f.close()
 		f.replica(1, 40001)
-		for _, port := range []uint16{40001, 40002} {
+		snap := tcp.Snapshot{MSS: 1460, ReceiveBuffer: 65535, Active: true}
+		if _, err := f.Restore(netip.AddrPortFrom(clientAddr.Addr(), 40003), f.remote, wire.MAC{}, snap, 3); err != nil {
+			t.Fatal(err)
+		}
+		for _, port := range []uint16{40001, 40002, 40003} {
 			l, err := f.Listen(netip.AddrPortFrom(clientAddr.Addr(), port))
 			if err != nil {
 				t.Fatal(err)

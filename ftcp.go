@@ -178,18 +178,11 @@ type Node struct {
 	stack  *stack.Stack
 	keys   *replication.Keys
 	group  *replication.Group
-	local  *device.Local
 	links  map[netip.Addr]*stack.Link // by service address; the zero Addr is the local device's
 	first  *stack.Link                // of the first Listen
-	ports  map[uint16]*port           // that are reserved in the kernel
+	ports  *device.Ports              // of the local device
 	closed bool
 	failed error // why the node closed itself
-}
-
-// port is a port of the kernel's addresses, reserved for one or more of them.
-type port struct {
-	addrs   map[netip.Addr]func() // release
-	dialing int                   // the stack is about to use it
 }
 
 // Listen listens on a TCP address, as net.Listen does, with a node that is
@@ -404,9 +397,10 @@ func (n *Node) listen(addr netip.AddrPort) (*stack.Listener, error) {
 		n.first = link
 	}
 	if link == n.links[netip.Addr{}] {
-		if addr, err = n.reserve(addr); err != nil {
+		if addr, err = n.ports.Hold(addr); err != nil {
 			return nil, err
 		}
+		defer n.ports.Done(addr.Port())
 	}
 	addr = netip.AddrPortFrom(addr.Addr().WithZone(""), addr.Port()) // packets have none
 	var l *stack.Listener
@@ -476,7 +470,7 @@ func (n *Node) localLink() (*stack.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.local = dev
+	n.ports = device.NewPorts(dev, n.stack.PortUsed)
 	return n.addLink(netip.Addr{}, dev, stack.LinkConfig{})
 }
 
@@ -501,64 +495,14 @@ func (n *Node) mac(addr netip.Addr) wire.MAC {
 	return n.keys.MAC(addr)
 }
 
-// reserve takes a port away from the kernel and from other programs.
-func (n *Node) reserve(addr netip.AddrPort) (netip.AddrPort, error) {
-	if addr.Port() != 0 && n.reserved(addr) {
-		return addr, nil // connections of an earlier listener still hold it
-	}
-	number, release, err := n.local.Reserve(addr)
-	for _, e := range []error{errno.AddrInUse, errno.AddrNotAvail} {
-		if errors.Is(err, e) {
-			err = e
-		}
-	}
-	if err != nil {
-		return addr, err
-	}
-	if n.ports == nil {
-		n.ports = map[uint16]*port{}
-	}
-	if n.ports[number] == nil {
-		n.ports[number] = &port{addrs: map[netip.Addr]func(){}}
-	}
-	n.ports[number].addrs[addr.Addr()] = release
-	return netip.AddrPortFrom(addr.Addr(), number), nil
-}
-
-// reserved says whether a port of an address is reserved, perhaps as one of all addresses.
-func (n *Node) reserved(addr netip.AddrPort) bool {
-	p := n.ports[addr.Port()]
-	if p == nil {
-		return false
-	}
-	return p.addrs[addr.Addr()] != nil || p.addrs[netip.IPv6Unspecified()] != nil ||
-		addr.Addr().Is4() && p.addrs[netip.IPv4Unspecified()] != nil
-}
-
-// portFree gives a port back that nobody uses any more.
+// portFree is called by the stack when it does not use a port any more.
 func (n *Node) portFree(number uint16) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if p := n.ports[number]; p != nil && p.dialing == 0 && !n.stack.PortUsed(number) {
-		n.releasePort(number)
-	}
-}
-
-func (n *Node) releasePort(number uint16) {
-	for _, release := range n.ports[number].addrs {
-		release()
-	}
-	delete(n.ports, number)
-}
-
-// dialed ends what dialFrom has begun.
-func (n *Node) dialed(local netip.AddrPort) {
-	n.mu.Lock()
-	if p := n.ports[local.Port()]; p != nil && p.dialing > 0 {
-		p.dialing--
-	}
+	ports := n.ports
 	n.mu.Unlock()
-	n.portFree(local.Port())
+	if ports != nil {
+		ports.Free(number)
+	}
 }
 
 // DialContext connects to a TCP address, as net.Dialer.DialContext does. Of the addresses that a
@@ -608,11 +552,11 @@ func (n *Node) dial(ctx context.Context, remote netip.AddrPort) (*stack.Conn, er
 	if err != nil {
 		return nil, err
 	}
+	if local.Port() != 0 {
+		defer n.ports.Done(local.Port())
+	}
 	if err := n.joinFor(ctx); err != nil {
 		return nil, err
-	}
-	if local.Port() != 0 {
-		defer n.dialed(local)
 	}
 	return n.stack.Dial(ctx, link, local, remote)
 }
@@ -637,7 +581,7 @@ func (n *Node) joinFor(ctx context.Context) error {
 }
 
 // dialFrom chooses the link and the local address of a connection to remote. If the
-// address has a port, that is reserved until dialed.
+// address has a port, that is held until Done.
 func (n *Node) dialFrom(remote netip.AddrPort) (link *stack.Link, local netip.AddrPort, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -652,7 +596,7 @@ func (n *Node) dialFrom(remote netip.AddrPort) (link *stack.Link, local netip.Ad
 		ip = n.first.Addr()
 	}
 	if !ip.IsValid() {
-		if ip, err = sourceFor(remote); err != nil {
+		if ip, err = device.SourceFor(remote); err != nil {
 			return nil, local, err
 		}
 	}
@@ -667,25 +611,9 @@ func (n *Node) dialFrom(remote netip.AddrPort) (link *stack.Link, local netip.Ad
 	}
 	local = netip.AddrPortFrom(ip.WithZone(""), 0)
 	if link == n.links[netip.Addr{}] {
-		if local, err = n.reserve(local); err == nil {
-			n.ports[local.Port()].dialing++
-		}
+		local, err = n.ports.Hold(local)
 	}
 	return link, local, err
-}
-
-// sourceFor asks the kernel from which of its addresses it would go to remote.
-func sourceFor(remote netip.AddrPort) (netip.Addr, error) {
-	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote)) // which sends nothing
-	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
-			err = op.Err
-		}
-		return netip.Addr{}, err
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
 }
 
 // Handover makes the standby the active node and this node its standby, without
@@ -751,10 +679,8 @@ func (n *Node) close(why error) error {
 		return nil
 	}
 	err := n.stack.Close()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for number := range n.ports {
-		n.releasePort(number)
+	if n.ports != nil {
+		n.ports.Close()
 	}
 	return err
 }

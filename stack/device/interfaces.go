@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -99,4 +100,18 @@ func list(networks []network) string {
 		s = append(s, n.name+" "+n.prefix.String())
 	}
 	return strings.Join(s, ", ")
+}
+
+// SourceFor asks the kernel from which of its addresses it would go to remote.
+func SourceFor(remote netip.AddrPort) (netip.Addr, error) {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote)) // which sends nothing
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return netip.Addr{}, err
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
 }

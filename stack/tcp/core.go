@@ -116,6 +116,7 @@ type Core struct {
 	path       pathProbe
 	rack       rack
 	prr        prr
+	usage      usage
 	dupAcks    int
 	recovering bool      // in fast recovery, until una reaches recover
 	recover    int64     // what was sent when the last loss was found; a loss before it is part of that one

@@ -34,7 +34,7 @@ type delivery struct {
 func (c *Core) acknowledge(now time.Time, seg *Segment, ack int64, dup bool) {
 	d := delivery{flight: c.board.inFlight(), moved: ack > c.una}
 	losses := c.board.losses
-	d.limited = d.flight+c.smss >= c.cwnd()
+	d.limited = c.usage.used(c.cc.Window(), c.cc.Ssthresh())
 	d.marked = c.ecn.on && seg.Flags&(wire.ECE|wire.SYN) == wire.ECE
 	age, echoed := c.echoed(now, seg)
 	deliver := func(s *sent) {

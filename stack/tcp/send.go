@@ -12,13 +12,19 @@ import (
 func (c *Core) Send(now time.Time, emit func(*Segment)) (next time.Time) {
 	c.patience.waits(c, now)
 	c.expire(now)
+	data := false
 	for {
 		seg := c.nextSegment(now)
 		if seg == nil {
-			return c.deadline()
+			break
 		}
+		data = data || seg.Len > 0
 		emit(seg)
 	}
+	if data {
+		c.usage.sent(c.una, c.nxt, c.board.inFlight(), c.cc.Window(), c.smss)
+	}
+	return c.deadline()
 }
 
 // nextSegment derives the next segment from the state, or returns nil if nothing may leave.
@@ -278,8 +284,9 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 	c.override, c.tail.force = false, false
 	c.tail.arm(c, now)
 	c.probeAt = time.Time{}
-	if c.rtoAt.IsZero() {
-		c.rtoAt = now.Add(c.rtt.rto()) // RFC 6298 (5.1)
+	if c.rtoAt.IsZero() || again && pos == c.una {
+		// RFC 6298 (5.1). What una waits for has just been sent again, and is to have its time.
+		c.rtoAt = now.Add(c.rtt.rto())
 	}
 	seg := c.segment(now, flags, pos, n, again)
 	if probe > 0 {

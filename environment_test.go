@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
 func TestFromEnvironment(t *testing.T) {
@@ -23,6 +25,7 @@ func TestFromEnvironment(t *testing.T) {
 		}, ""},
 		{"no history", map[string]string{"FTCP_HISTORY": "-1"}, &Node{Secret: []byte{}, History: -1}, ""},
 		{"mode", map[string]string{"FTCP_MODE": "Mirror"}, nil, `FTCP_MODE is "Mirror"; the only mode is mirror`},
+		{"congestion", map[string]string{"FTCP_CONGESTION": "BBR"}, nil, `FTCP_CONGESTION is "BBR"; there are cubic, reno and bbr`},
 		{"history", map[string]string{"FTCP_HISTORY": "1 MB"}, nil, `FTCP_HISTORY is "1 MB"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -40,5 +43,22 @@ func TestFromEnvironment(t *testing.T) {
 				t.Errorf("node is %+v; want %+v", n, test.want)
 			}
 		})
+	}
+}
+
+func TestCongestionFromEnvironment(t *testing.T) {
+	for name, want := range map[string]func(int) tcp.Congestion{"cubic": tcp.NewCubic, "reno": tcp.NewReno, "bbr": tcp.NewBBR} {
+		n, err := fromEnvironment(func(key string) string {
+			if key == "FTCP_CONGESTION" {
+				return name
+			}
+			return ""
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := n.Congestion(1460), want(1460); reflect.TypeOf(got) != reflect.TypeOf(want) {
+			t.Errorf("%s is a %T; want a %T", name, got, want)
+		}
 	}
 }

@@ -163,7 +163,7 @@ type Node struct {
 	// be under way. Zero: 4096.
 	Backlog int
 
-	// Congestion makes the congestion controllers. Nil: tcp.NewCubic.
+	// Congestion makes the congestion controllers: tcp.NewCubic, tcp.NewReno, tcp.NewBBR or one's own. Nil: tcp.NewCubic.
 	Congestion func(mss int) tcp.Congestion
 
 	// ECN makes Dial ask for Explicit Congestion Notification (RFC 3168). Listeners grant it to those who ask, as Linux does.
@@ -187,8 +187,8 @@ type Node struct {
 
 // Listen listens on a TCP address, as net.Listen does, with a node that is
 // configured by the environment: FTCP_GROUP, FTCP_SECRET, FTCP_PEERS (separated by
-// commas), FTCP_BIND, FTCP_INTERFACE, FTCP_MODE ("mirror") and FTCP_HISTORY (bytes)
-// set the fields of the same names. With neither FTCP_PEERS nor FTCP_BIND set, the node stands alone.
+// commas), FTCP_BIND, FTCP_INTERFACE, FTCP_MODE ("mirror"), FTCP_HISTORY (bytes) and FTCP_CONGESTION ("cubic", "reno" or
+// "bbr") set the fields of the same names. With neither FTCP_PEERS nor FTCP_BIND set, the node stands alone.
 func Listen(network, address string) (net.Listener, error) {
 	n, err := defaultNode()
 	if err != nil {
@@ -229,6 +229,17 @@ func fromEnvironment(getenv func(string) string) (*Node, error) {
 			return nil, fmt.Errorf("ftcp: FTCP_HISTORY is %q, not a number of bytes", h)
 		}
 		n.History = v
+	}
+	switch c := getenv("FTCP_CONGESTION"); c {
+	case "":
+	case "cubic":
+		n.Congestion = tcp.NewCubic
+	case "reno":
+		n.Congestion = tcp.NewReno
+	case "bbr":
+		n.Congestion = tcp.NewBBR
+	default:
+		return nil, fmt.Errorf("ftcp: FTCP_CONGESTION is %q; there are cubic, reno and bbr", c)
 	}
 	return n, nil
 }

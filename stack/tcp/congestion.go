@@ -51,6 +51,29 @@ type Ack struct {
 	SRTT     time.Duration // smoothed
 	Una, Nxt int64         // positions: what is acknowledged now, and what has been sent
 	Limited  bool          // the congestion window was what kept more from being sent
+	Rate     RateSample    // for a RateController, in OnRate
+}
+
+// RateController is a controller that goes by the rate at which the peer gets data. A loss says little to it, so in fast
+// recovery its window holds, and not the reduction towards Ssthresh that others are given (RFC 9937).
+type RateController interface {
+	Congestion
+
+	// OnRate says what an ACK has told about the rate, in fast recovery, too. It follows the other calls that the
+	// ACK gives rise to.
+	OnRate(a *Ack)
+}
+
+// RateSample is what an ACK tells about the rate: draft-ietf-ccwg-bbr section 4.1, of the packet that was sent last of those that it says
+// have arrived.
+type RateSample struct {
+	Delivered int64         // C.delivered: bytes that have ever arrived
+	Prior     int64         // RS.prior_delivered: that many when the packet was sent; -1: there is no such packet
+	Rate      float64       // RS.delivery_rate, in bytes per second; zero: not known
+	Limited   bool          // RS.is_app_limited: the user, not the network, may have been what limited the rate
+	RTT       time.Duration // of the packet, to the exactness of the clock; zero: not known
+	InFlight  int           // C.inflight: now
+	Lost      int           // bytes that were found to be lost since the last sample
 }
 
 // initialWindow is RFC 6928's.

@@ -110,7 +110,9 @@ type Core struct {
 	// Loss and congestion: recovery.go.
 	rtt        rttEstimator
 	cc         Congestion
-	ack        Ack // what cc.OnAck is given; kept so that none is allocated
+	rates      RateController // cc, if it is one; else nil
+	sampler    sampler
+	ack        Ack // what cc is given; kept so that none is allocated
 	board      scoreboard
 	pace       pacing
 	path       pathProbe
@@ -293,6 +295,7 @@ func (c *Core) setSMSS() {
 			c.cfg.Congestion = NewCubic
 		}
 		c.cc = c.cfg.Congestion(c.smss)
+		c.rates, _ = c.cc.(RateController)
 	} else {
 		c.cc.SetMSS(c.smss)
 	}

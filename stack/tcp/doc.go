@@ -59,6 +59,7 @@
 //	-                        buffers as large as the path needs      tuning.go         established-window-grows, -stays, *-send-buffer
 //	6928, 3465, 5681 4.1     initial window, byte counting, idle     congestion.go     connect-initial-window, established-idle-restart
 //	9438, 9406               CUBIC, HyStart++                        cubic.go, hystart.go established-idle-restart, FuzzPair
+//	draft-ietf-ccwg-bbr      BBR, and the rate of delivery           bbr.go, rate.go   TestBBR*, FuzzPair
 //	3168                     ECN                                     ecn.go            *-ecn*
 //	5961                     RST, SYN and ACK attacks                recv.go, challenge.go established-rst-*, established-syn, *-challenge-limit
 //	-                        the marks                               marks.go          gate-*, ungate*
@@ -78,5 +79,6 @@
 //   - Urgent data is read in line (RFC 6093).
 //   - Losses are found by time (RACK-TLP, RFC 8985) with peers that send SACK, by duplicate ACKs (RFC 5681, RFC 6582)
 //     with others. Recovery is PRR's (RFC 9937), a needless one is undone by timestamps (RFC 3522, RFC 4015).
-//   - CUBIC (RFC 9438) with HyStart++ (RFC 9406) is the default, Reno stands beside it.
+//   - CUBIC (RFC 9438) with HyStart++ (RFC 9406) is the default, Reno and BBR stand beside it. BBR has version 1's
+//     ProbeBW, as Linux has it, which does not give the rate up for losses: see bbr.go.
 package tcp

@@ -47,6 +47,7 @@ func fuzzConfig(c *choices, epoch time.Time) Config {
 		Epoch:         epoch,
 		TSOffset:      of(c, uint32(0), 1<<32-10),
 		ECN:           c.byte()%2 == 0,
+		Congestion:    of(c, nil, NewBBR, NewReno),
 		Digest:        true,
 		Early:         NewBudget(of(c, int64(1<<20), 0, 3000, 1<<18), new(atomic.Uint64)), // of this core only
 	}

@@ -48,6 +48,9 @@ func (c *Core) acknowledge(now time.Time, seg *Segment, ack int64, dup bool) {
 			return // it was an earlier transmission that arrived: RFC 8985 section 6.2, step 2
 		}
 		c.rack.delivered(now, s)
+		if c.rates != nil {
+			c.sampler.arrived(s)
+		}
 	}
 	before := c.una
 	if d.moved && c.una == 0 && c.retries > 0 {
@@ -195,14 +198,23 @@ func (c *Core) respond(now time.Time, d *delivery, lost bool) {
 	case d.marked:
 		c.congested(now, d.flight)
 	case d.moved:
-		c.ack = Ack{Now: now, Acked: d.bytes, RTT: d.rtt, SRTT: c.rtt.srtt, Una: c.una, Nxt: c.nxt, Limited: d.limited}
+		c.ack = d.ack(c, now)
 		c.cc.OnAck(&c.ack)
 	}
+	if c.rates != nil && d.bytes > 0 {
+		c.ack = d.ack(c, now)
+		c.ack.Rate = c.sampler.sample(c, now, d.bytes)
+		c.rates.OnRate(&c.ack)
+	}
+}
+
+func (d *delivery) ack(c *Core, now time.Time) Ack {
+	return Ack{Now: now, Acked: d.bytes, RTT: d.rtt, SRTT: c.rtt.srtt, Una: c.una, Nxt: c.nxt, Limited: d.limited}
 }
 
 // cwnd is how much may be in flight.
 func (c *Core) cwnd() int {
-	if c.recovering {
+	if c.recovering && c.rates == nil {
 		return c.prr.window
 	}
 	return c.cc.Window()

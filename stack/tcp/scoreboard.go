@@ -1,7 +1,5 @@
 package tcp
 
-import "time"
-
 // scoreboard is what has been sent and not been acknowledged: the ranges
 // between SND.UNA and SND.NXT, when each was sent last, and what became of it (RFC 6675 section 3,
 // RFC 8985 section 5.2). Bytes that have the same fate share a range.
@@ -16,23 +14,23 @@ type scoreboard struct {
 // sent is a range of positions. It is either sacked, or lost, or in flight.
 type sent struct {
 	start, end int64
-	at         time.Time // of the last transmission
-	sacked     bool      // the peer has reported it
-	lost       bool      // deemed lost, not yet sent again
-	resent     bool      // sent more than once
+	departure       // the last
+	sacked     bool // the peer has reported it
+	lost       bool // deemed lost, not yet sent again
+	resent     bool // sent more than once
 }
 
 func (s *sent) len() int { return int(s.end - s.start) }
 
 // push adds a range that is sent for the first time.
-func (b *scoreboard) push(start, end int64, at time.Time) {
+func (b *scoreboard) push(start, end int64, d departure) {
 	if n := len(b.ranges); n > 0 {
-		if r := &b.ranges[n-1]; r.end == start && r.at.Equal(at) && !r.sacked && !r.lost && !r.resent {
+		if r := &b.ranges[n-1]; r.end == start && r.at.Equal(d.at) && !r.sacked && !r.lost && !r.resent {
 			r.end = end
 			return
 		}
 	}
-	b.ranges = append(b.ranges, sent{start: start, end: end, at: at})
+	b.ranges = append(b.ranges, sent{start: start, end: end, departure: d})
 }
 
 // inFlight is RFC 6675's pipe: what is thought to be on its way.
@@ -205,7 +203,7 @@ func (b *scoreboard) firstLost(n int) (start int64, length int) {
 }
 
 // resend takes note that [start, end), which is within one range, is sent again.
-func (b *scoreboard) resend(start, end int64, at time.Time) {
+func (b *scoreboard) resend(start, end int64, d departure) {
 	i := b.split(b.find(start), start)
 	if b.ranges[i].end > end {
 		b.split(i, end)
@@ -215,7 +213,7 @@ func (b *scoreboard) resend(start, end int64, at time.Time) {
 		r.lost = false
 		b.lost -= r.len()
 	}
-	r.at, r.resent = at, true
+	r.departure, r.resent = d, true
 }
 
 // restart makes [una, end) all that there is, sent at an unknown time, and lost.

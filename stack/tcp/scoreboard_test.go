@@ -27,7 +27,7 @@ func TestScoreboard(t *testing.T) {
 			switch left := una + rnd.Int64N(nxt-una+1); rnd.IntN(6) {
 			case 0, 1:
 				n := 1 + rnd.Int64N(50)
-				b.push(nxt, nxt+n, now)
+				b.push(nxt, nxt+n, departure{at: now})
 				for ; n > 0; n-- {
 					model[nxt] = fate{}
 					nxt++
@@ -66,7 +66,7 @@ func TestScoreboard(t *testing.T) {
 						f.lost, f.resent = false, true
 						model[p] = f
 					}
-					b.resend(start, start+int64(n), now)
+					b.resend(start, start+int64(n), departure{at: now})
 				}
 			}
 			if delivered != want {

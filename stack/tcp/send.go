@@ -205,9 +205,9 @@ func (c *Core) synSegment(now time.Time) *Segment {
 		return nil
 	}
 	if c.max == 0 {
-		c.board.push(0, 1, now)
+		c.board.push(0, 1, c.departure(now))
 	} else {
-		c.board.resend(0, 1, now)
+		c.board.resend(0, 1, c.departure(now))
 	}
 	c.nxt, c.max = max(c.max, 1), max(c.max, 1)
 	if c.rtoAt.IsZero() {
@@ -250,6 +250,7 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 	if n == 0 {
 		c.pace.until = time.Time{}
 		if !fin {
+			c.ranDry()
 			return nil
 		}
 	} else if m := c.paced(now, n); m == 0 {
@@ -270,12 +271,12 @@ func (c *Core) dataSegment(now time.Time) *Segment {
 	c.prr.out += int(next - pos)
 	again := pos < c.nxt
 	if again {
-		c.board.resend(pos, next, now)
+		c.board.resend(pos, next, c.departure(now))
 		if !c.tail.force {
 			c.episode.resend(pos, int(next-pos), c.timestamp(now))
 		}
 	} else {
-		c.board.push(pos, next, now)
+		c.board.push(pos, next, c.departure(now))
 		c.nxt, c.max = next, max(c.max, next)
 		if c.tail.force {
 			c.tail.end = c.max

@@ -19,6 +19,7 @@ type world struct {
 	packets        []packet // sorted by time of arrival
 	tick           time.Time
 	loss           int // packets that may still be lost
+	path           *path
 }
 
 type packet struct {
@@ -85,6 +86,10 @@ func (w *world) transmit(to *host, s *Segment) {
 
 // fate decides what becomes of a packet.
 func (w *world) fate(to *host, s *Segment) {
+	if w.path != nil {
+		w.path.carry(w, to, s)
+		return
+	}
 	switch b := w.c.byte(); {
 	case b < 128:
 		w.enqueue(linkDelay, to, s)

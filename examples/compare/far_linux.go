@@ -18,6 +18,7 @@ type contender struct {
 var (
 	senders = []contender{
 		{"kernel", "cubic"}, {"kernel", "reno"}, {"kernel", "bbr"}, {"gvisor", "cubic"}, {"ftcp", "cubic"}, {"ftcp", "reno"},
+		{"ftcp", "bbr"},
 	}
 	receivers = []contender{
 		{"kernel", "cubic"}, {"gvisor", "cubic"}, {"ftcp", "cubic"},

@@ -39,8 +39,11 @@ func server(args []string) (err error) {
 		l, err = listenGVisor(ethernet, service, *dispatch, *congestion)
 	case "ftcp":
 		ftcpNode = &ftcp.Node{Logger: quiet}
-		if *congestion == "reno" {
+		switch *congestion {
+		case "reno":
 			ftcpNode.Congestion = tcp.NewReno
+		case "bbr":
+			ftcpNode.Congestion = tcp.NewBBR
 		}
 	case "standby":
 		ftcpNode = &ftcp.Node{

@@ -380,7 +380,9 @@ func (c *Core) settle(now time.Time) {
 	}
 	switch {
 	case c.closed || c.timeWait || !c.finAcked():
-	case c.finReceived() && c.closedFirst:
+	case c.finReceived() && (c.closedFirst || c.replica != nil):
+		// A replica does not know who closed first. The active node does, and were it not to
+		// wait it would have ended, and End been called.
 		c.timeWait = true
 		c.rtoAt, c.probeAt, c.keep.at = time.Time{}, time.Time{}, time.Time{}
 		c.lingerAt = now.Add(timeWaitLength)

@@ -231,6 +231,46 @@ func TestVerifyInSteps(t *testing.T) {
 	}
 }
 
+// TestReplicaTimeWait closes both directions on a replica in every order. That the active node goes on is what
+// tells it that it is in TIME-WAIT and was not in LAST-ACK.
+func TestReplicaTimeWait(t *testing.T) {
+	fin := Update{InAt: 1, InFIN: true, Una: 1, Edge: 1000}
+	ack := Update{InAt: 1, Una: 2, Edge: 1000}
+	both := Update{InAt: 1, InFIN: true, Una: 2, Edge: 1000}
+	for name, order := range map[string][]*Update{ // nil is the user's close
+		"active":                           {nil, &ack, &both},
+		"both at once":                     {nil, &both},
+		"crossing":                         {nil, &fin, &both},
+		"crossing, and the user is late":   {&fin, nil, &both},
+		"the user is late":                 {&ack, nil, &both},
+		"the user is later":                {&ack, &both, nil},
+		"both at once, the user is late":   {&both, nil},
+		"one by one, and the user is late": {&fin, &both, nil},
+	} {
+		c := restore(t)
+		for _, u := range order {
+			if u == nil {
+				c.CloseWrite(epoch)
+			} else if err := c.Replay(epoch, u); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		c.TakeOver(epoch, 0)
+		if s := c.State(); s != TimeWait {
+			t.Errorf("%s: %v", name, s)
+		}
+		again := &Segment{}
+		again.Flags, again.Seq, again.Ack = wire.FIN|wire.ACK, c.rcvSeq(1), c.sndSeq(2)
+		c.Send(epoch, func(*Segment) {})
+		c.Recv(epoch, again)
+		answers := 0
+		c.Send(epoch, func(s *Segment) { answers++ })
+		if answers != 1 {
+			t.Errorf("%s: %d answers to the peer's FIN", name, answers)
+		}
+	}
+}
+
 // TestVerifyAfterTheEnd asserts that a connection that has ended has nothing to compare.
 func TestVerifyAfterTheEnd(t *testing.T) {
 	for name, end := range map[string]func(c *Core){
@@ -248,8 +288,8 @@ func TestVerifyAfterTheEnd(t *testing.T) {
 		c := restore(t)
 		c.Append(stretch(ours, 1, 100))
 		end(c)
-		if !c.Ended() {
-			t.Fatalf("%s: %v", name, c.State())
+		if s := c.State(); s != Closed && s != TimeWait {
+			t.Fatalf("%s: %v", name, s)
 		}
 		if done, err := c.Verify(epoch, 102, digest(ours, 101), true); !done || err != nil {
 			t.Errorf("%s: %v, %v", name, done, err)

@@ -110,6 +110,7 @@ func (c *Core) CloseWrite(now time.Time) {
 	c.closedFirst = !c.finReceived()
 	if c.replica != nil {
 		c.replicaAdvance()
+		c.settle(now)
 	}
 }
 

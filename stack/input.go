@@ -120,23 +120,25 @@ var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 func (l *Link) inputTCP(now time.Time, from wire.MAC, ip *wire.IP, seg *tcp.Segment, size int) {
 	s := l.stack
 	t := tuple{netip.AddrPortFrom(ip.Dst, seg.DstPort), netip.AddrPortFrom(ip.Src, seg.SrcPort)}
-	if t.local == t.remote || t.remote.Port() == 0 || ip.Dst.IsMulticast() {
+	if t.local == t.remote || t.remote.Port() == 0 || ip.Dst.IsMulticast() || ip.Dst == broadcast {
 		s.Stats.Martians.Add(1)
 		return
 	}
 	c := s.conn(t)
 	if c == nil {
-		l.inputNew(now, from, t, seg)
+		l.inputNew(now, from, t, seg, nil)
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.core.Reusable(now, &seg.TCP) {
+	if c.core.Reusable(now, &seg.TCP) && s.listener(t.local) != nil {
 		// A new connection in the place of one in TIME-WAIT.
+		cfg := s.coreConfig(l, t.local, t.remote, now)
+		cfg.ISS = c.core.NextISS(cfg.ISS)
 		c.core.End(nil)
 		c.flush(now)
 		c.mu.Unlock()
-		l.inputNew(now, from, t, seg)
+		l.inputNew(now, from, t, seg, &cfg)
 		c.mu.Lock()
 		return
 	}
@@ -158,8 +160,8 @@ func (l *Link) inputTCP(now time.Time, from wire.MAC, ip *wire.IP, seg *tcp.Segm
 }
 
 // inputNew handles a segment for a connection that does not exist: RFC 9293 section 3.10.7.1
-// and 3.10.7.2.
-func (l *Link) inputNew(now time.Time, from wire.MAC, t tuple, seg *tcp.Segment) {
+// and 3.10.7.2. If it opens one that takes another's place, cfg is its configuration, else nil.
+func (l *Link) inputNew(now time.Time, from wire.MAC, t tuple, seg *tcp.Segment, cfg *tcp.Config) {
 	s := l.stack
 	if seg.Flags&wire.RST != 0 {
 		return
@@ -189,7 +191,11 @@ func (l *Link) inputNew(now time.Time, from wire.MAC, t tuple, seg *tcp.Segment)
 		return
 	}
 	if !cookie {
-		core = tcp.Accept(s.coreConfig(l, t.local, t.remote, now), now, &seg.TCP)
+		if cfg == nil {
+			made := s.coreConfig(l, t.local, t.remote, now)
+			cfg = &made
+		}
+		core = tcp.Accept(*cfg, now, &seg.TCP)
 	}
 	c := newConn(s, l, t, core)
 	c.peerMAC = from

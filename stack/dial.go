@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -23,6 +24,9 @@ func (s *Stack) Dial(ctx context.Context, link *Link, local, remote netip.AddrPo
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if link.nobody(remote.Addr()) {
+		return nil, errno.NetUnreachable
+	}
 	if p := link.cfg.Prefix; link.ethernet() && p.IsValid() && !p.Contains(remote.Addr()) && !link.cfg.Gateway.IsValid() {
 		return nil, errno.NetUnreachable
 	}
@@ -37,6 +41,20 @@ func (s *Stack) Dial(ctx context.Context, link *Link, local, remote netip.AddrPo
 			return c, nil
 		}
 	}
+}
+
+// nobody says that addr cannot be a peer's: RFC 9293 section 3.9.1.1. The error is what Linux has for it.
+func (l *Link) nobody(addr netip.Addr) bool {
+	if addr.IsMulticast() || addr.IsUnspecified() || addr == broadcast {
+		return true
+	}
+	p := l.cfg.Prefix
+	if !addr.Is4() || !p.IsValid() || p.Bits() >= 31 || !p.Contains(addr) {
+		return false
+	}
+	all := uint32(1)<<(32-p.Bits()) - 1
+	a := addr.As4()
+	return binary.BigEndian.Uint32(a[:])&all == all // a broadcast in our network
 }
 
 // dialed returns the connection that is to be a Dial's, not yet established.

@@ -201,6 +201,35 @@ func TestToMany(t *testing.T) {
 	})
 }
 
+// A connection to many is refused by the call.
+func TestDialMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n ftcptest.Network
+		defer n.Close()
+		client := stack.New(stack.Config{})
+		defer client.Close()
+		link, err := client.AddLink(n.Port("client"), stack.LinkConfig{
+			Addr: clientAddr.Addr(), Prefix: netip.MustParsePrefix("10.0.0.0/24"), Gateway: serverAddr.Addr(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for remote, want := range map[string]error{
+			"224.0.0.1:80":       errno.NetUnreachable,
+			"255.255.255.255:80": errno.NetUnreachable,
+			"10.0.0.255:80":      errno.NetUnreachable,
+			"0.0.0.0:80":         errno.NetUnreachable,
+			"[ff02::1]:80":       errno.NetUnreachable,
+			"10.0.1.255:80":      errno.HostUnreachable, // of another network: its prefix may be larger
+		} {
+			_, err := client.Dial(context.Background(), link, clientAddr, netip.MustParseAddrPort(remote))
+			if !errors.Is(err, want) {
+				t.Errorf("%s: %v; want %v", remote, err, want)
+			}
+		}
+	})
+}
+
 // A listener does not mind a connection of its port that is being opened, nor that one it.
 func TestListenWhileOpening(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

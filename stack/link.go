@@ -202,7 +202,7 @@ func (t *transmit) add(to wire.MAC, src, dst netip.Addr, seg *tcp.Segment) {
 		hdr = wire.Ethernet{Dst: to, Src: l.mac, Type: etherType(dst)}.Append(hdr)
 	}
 	length := seg.TCP.Len() + seg.Len
-	ip := wire.IP{Src: src, Dst: dst, Proto: wire.ProtoTCP, TOS: uint8(seg.ECN), TTL: 64, DF: true}
+	ip := wire.IP{Src: src, Dst: dst, Proto: wire.ProtoTCP, TOS: uint8(seg.ECN), TTL: l.stack.cfg.TTL, DF: true}
 	hdr = ip.Append(hdr, length)
 	start := len(hdr)
 	hdr = seg.TCP.Append(hdr)

@@ -93,6 +93,9 @@ func TestDefaultMSS(t *testing.T) {
 				if len(synAck) != 1 {
 					t.Fatalf("answered %+v", synAck)
 				}
+				if mss, want := int(synAck[0].tcp.Options.MSS), 1500-synAck[0].ip.HeaderLen-20; mss != want {
+					t.Errorf("the server takes %d; want %d", mss, want)
+				}
 				a.counted("Cookies", &b.server.Stats.Cookies, uint64(test.backlog))
 				send(src, wire.TCP{Seq: 100, Ack: synAck[0].tcp.Seq + 1, Flags: wire.ACK, Window: 65535})
 				c, err := l.Accept()
@@ -258,6 +261,19 @@ func TestListenWhileOpening(t *testing.T) {
 		}
 		l.Close()
 	})
+}
+
+// The time to live is the configuration's.
+func TestTTL(t *testing.T) {
+	for _, test := range []struct{ set, want uint8 }{{0, 64}, {7, 7}} {
+		hostile(t, stack.Config{TTL: test.set}, func(t *testing.T, a *attacker) {
+			a.listen()
+			a.segment(attackerPort, wire.TCP{Seq: 99, Flags: wire.SYN, Window: 1000}, "")
+			if got := a.answers()[0].ip.TTL; got != test.want {
+				t.Errorf("TTL %d; want %d", got, test.want)
+			}
+		})
+	}
 }
 
 // Segments that are processed together are answered together.

@@ -41,6 +41,9 @@ type Config struct {
 	// ECN makes active opens ask for Explicit Congestion Notification (RFC 3168). Passive ones grant it in any case.
 	ECN bool
 
+	// TTL is the time to live, or hop limit, of what connections send. Zero: 64.
+	TTL uint8
+
 	// Digest keeps a CRC-32C of what every connection sends, for replication.
 	Digest bool
 
@@ -133,6 +136,9 @@ func New(cfg Config) *Stack {
 	}
 	if cfg.Backlog == 0 {
 		cfg.Backlog = DefaultBacklog
+	}
+	if cfg.TTL == 0 {
+		cfg.TTL = 64
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

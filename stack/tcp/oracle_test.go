@@ -62,6 +62,9 @@ func (o *oracle) judge(c *Core, s *Segment) error {
 	if err := compare(s.Parts, ours, pos); err != nil {
 		return err
 	}
+	if o := &s.Options; s.Flags&wire.SYN == 0 && (o.MSS != 0 || o.HasWindowScale || o.SACKPermitted) {
+		return fmt.Errorf("options of a SYN: %+v", *o)
+	}
 	last := end
 	if s.Flags&(wire.FIN|wire.SYN) != 0 {
 		last++

@@ -62,7 +62,7 @@ func (c *Core) retransmitTimeout(now time.Time) {
 		return
 	}
 	c.recoverTimeout(now)
-	if c.una > 0 {
+	if c.una > 0 && c.sndEdge > c.una {
 		c.blackHole(now)
 	}
 	c.retries++

@@ -50,7 +50,7 @@ type Core struct {
 	//
 	//	una <= nxt <= max <= min(sendable, appended)
 	//
-	// A retransmission timeout pulls nxt back to una. On a replica, max is appended
+	// nxt is less than max only while our SYN is to be sent again. On a replica, max is appended
 	// and may exceed sendable: what the active node sent is not known
 	// more precisely.
 	una       int64 // SND.UNA

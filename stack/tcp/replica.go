@@ -266,24 +266,3 @@ func (c *Core) End(err error) { c.finish(err) }
 // NextReceive and FirstUnacked are the sequence numbers of what the peer has to send
 // next, and of what we do.
 func (c *Core) NextReceive() uint32 { return c.rcvSeq(c.rcvNxt) }
-
-// PathMTU takes a message of the network that a packet of ours, with the given sequence number, was too
-// large, and that the path takes so much payload and options a segment. A message that quotes
-// nothing in flight is not believed (RFC 5927 section 7), nor one that quotes our SYN, which every path takes.
-func (c *Core) PathMTU(now time.Time, seq uint32, mss int) bool {
-	pos := c.sndPos(seq)
-	if c.closed || c.una == 0 || pos < c.una || pos >= c.max || mss < minMSS+timestampLen {
-		return false
-	}
-	if p := &c.path; p.size != 0 && pos == p.pos && c.pathMSS() <= mss && mss < p.size {
-		p.high = mss // of a probe, whose loss is found in its time
-		return true
-	}
-	if mss >= c.pathMSS() {
-		return false
-	}
-	c.path.limited(c, now, mss)
-	c.board.loseAll()
-	c.recover = c.max // a loss, but not one of congestion
-	return true
-}

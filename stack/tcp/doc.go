@@ -30,13 +30,14 @@
 //
 // # Where the RFCs are
 //
-// The tests are scripts in testdata, unless they are named Test or Fuzz.
+// The tests are scripts in testdata, unless they are named Test or Fuzz. Which of RFC 9293's requirements are met, and which
+// are not, is in rfc9293.md, one by one.
 //
 //	RFC, section             what                                    where             tests
 //	9293 3.5, 3.10.1         opens, also simultaneous                recv.go, core.go  listen-*, connect-*
-//	9293 3.6, 3.10.4         closes in every order, half-close       user.go, recv.go  established-close-*, fin-wait-*, close-wait-*, last-ack-*
-//	9293 3.6.1, 6191, 1337   TIME-WAIT, its reuse, RST in it         timewait.go       time-wait-*
-//	9293 3.10.7.4            the eight checks, in order              recv.go           established-*, syn-received-*
+//	9293 3.6, 3.10.4         closes in every order, half-close       user.go, recv.go  established-close-*, fin-wait-*, closing-*, close-wait-*, last-ack-*
+//	9293 3.6.1, 6191, 1337   TIME-WAIT, its reuse, RST in it         timewait.go       time-wait-*, TestTimeWaitReused
+//	9293 3.10.7.4            the eight checks, in order              recv.go           syn-received-*, established-*, fin-wait-*, closing-*, time-wait-*, close-wait-*, last-ack-*
 //	9293 3.8.3, 6298         retransmission, back-off, giving up     timers.go, rtt.go *-rto*, *-lost, *-exhausted
 //	9293 3.9.1.1             user timeout                            usertimeout.go    user-timeout*
 //	9293 3.8.4               keep-alive                              keepalive.go      keepalive-*
@@ -46,7 +47,7 @@
 //	9293 3.7.4               Nagle (off unless asked for)            send.go           established-nagle*
 //	9293 3.8.5, 6093         urgent data, in line                    recv.go           established-urgent
 //	6691, 9293 3.7.1         MSS                                     core.go           listen-syn-*, connect-initial-window
-//	1191, 8201, 5927         path MTU from ICMP, checked             replica.go        pathmtu*
+//	1191, 8201, 5927         path MTU from ICMP, checked             replica.go        pathmtu*, *-pathmtu
 //	8899, 4821               path MTU, searched for                  pathprobe.go      pathprobe-*, pathmtu-raise
 //	7323                     window scale, timestamps, PAWS          recv.go, window.go timestamps-*, paws*, TestWindowRounding
 //	2018, 2883               SACK and D-SACK, sent                   send.go, reassembly.go established-ooo*, *-dsack
@@ -54,16 +55,16 @@
 //	8985                     RACK-TLP                                rack.go, tailprobe.go established-sack-recovery, *-reordered, *-tail-loss
 //	9937 (6937)              PRR                                     prr.go            established-fast-retransmit*, *-sack-recovery
 //	5681, 6582, 3042         without SACK: NewReno                   recovery.go       established-fast-retransmit*
-//	3522, 3708, 4015         undo of what was no loss                recovery.go       established-rto-spurious, *-in-vain
+//	3522, 3708, 4015         undo of what was no loss                undo.go           established-rto-spurious, *-in-vain
 //	-                        pacing                                  pacing.go         established-paced*, *-send-cwnd
-//	-                        buffers as large as the path needs      tuning.go         established-window-grows, -stays, *-send-buffer
+//	-                        buffers as large as the path needs      tuning.go         established-window-grows, established-window-stays, *-send-buffer
 //	6928, 3465, 5681 4.1     initial window, byte counting, idle     congestion.go     connect-initial-window, established-idle-restart
-//	9438, 9406               CUBIC, HyStart++                        cubic.go, hystart.go established-idle-restart, FuzzPair
+//	9438, 9406               CUBIC, HyStart++                        cubic.go, hystart.go TestCubic*, TestHystart, FuzzPair
 //	draft-ietf-ccwg-bbr      BBR, and the rate of delivery           bbr.go, rate.go   TestBBR*, FuzzPair
 //	3168                     ECN                                     ecn.go            *-ecn*
-//	5961                     RST, SYN and ACK attacks                recv.go, challenge.go established-rst-*, established-syn, *-challenge-limit
+//	5961                     RST, SYN and ACK attacks                recv.go, challenge.go *-rst-in-window, *-rst-outside, *-syn, *-syn-outside, *-ack-ancient, *-limit
 //	-                        the marks                               marks.go          gate-*, ungate*
-//	-                        takeover, in every state                replica.go        takeover-*, FuzzReplica
+//	-                        takeover, in every state                replica.go        takeover-*, TestReplica*, FuzzReplica
 //
 // # Choices
 //

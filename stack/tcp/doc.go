@@ -47,7 +47,7 @@
 //	9293 3.7.4               Nagle (off unless asked for)            send.go           established-nagle*
 //	9293 3.8.5, 6093         urgent data, in line                    recv.go           established-urgent
 //	6691, 9293 3.7.1         MSS                                     core.go           listen-syn-*, connect-initial-window
-//	1191, 8201, 5927         path MTU from ICMP, checked             replica.go        pathmtu*, *-pathmtu
+//	1191, 8201, 5927         path MTU from ICMP, checked             pathprobe.go      pathmtu*, *-pathmtu
 //	8899, 4821               path MTU, searched for                  pathprobe.go      pathprobe-*, pathmtu-raise
 //	7323                     window scale, timestamps, PAWS          recv.go, window.go timestamps-*, paws*, TestWindowRounding
 //	2018, 2883               SACK and D-SACK, sent                   send.go, reassembly.go established-ooo*, *-dsack

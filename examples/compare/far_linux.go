@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -36,6 +37,7 @@ func compareFar(args []string) error {
 		rate     = flags.Int64("rate", 50, "Mbit/s of the links")
 		parallel = flags.Int("parallel", 3, "how many transfers there are at the same time, each over a link of its own")
 		over     = flags.String("links", someLinks, "what to measure over: round trip/lost/reordered, in per cent, separated by commas; or all")
+		only     = flags.String("direction", "", "measure only this one: upload or download")
 		dispatch = flags.String("gvisor", "recvmmsg", "how gVisor receives: recvmmsg or packetmmap")
 	)
 	flags.Parse(args)
@@ -46,29 +48,39 @@ func compareFar(args []string) error {
 		return fmt.Errorf("-time has to be at most a minute")
 	case *rounds <= 0 || *parallel <= 0 || *rate <= 0 || *rate > 1000:
 		return fmt.Errorf("-rounds, -parallel and -rate have to be positive, and -rate at most 1000")
+	case *only != "" && !slices.Contains(directions, *only):
+		return fmt.Errorf("-direction has to be upload or download")
 	}
 	links, err := parseLinks(*over, *rate*1e6)
 	if err != nil {
 		return err
 	}
-	sent, received := farTable{contenders: senders}, farTable{contenders: receivers}
+	tables := map[string]*farTable{"download": {contenders: senders}, "upload": {contenders: receivers}}
+	if *only != "" {
+		tables = map[string]*farTable{*only: tables[*only]}
+	}
 	for _, l := range links {
 		for round := range *rounds {
-			r := run{length: *length, streams: 1, dispatch: *dispatch, stop: true}
-			r.direction = "download"
-			if err := sent.measure(l, r, round, *parallel); err != nil {
-				return err
-			}
-			r.direction = "upload"
-			if err := received.measure(l, r, round, *parallel); err != nil {
-				return err
+			for _, direction := range directions {
+				t := tables[direction]
+				if t == nil {
+					continue
+				}
+				r := run{direction: direction, length: *length, streams: 1, dispatch: *dispatch, stop: true}
+				if err := t.measure(l, r, round, *parallel); err != nil {
+					return err
+				}
 			}
 		}
 	}
-	fmt.Println("\nMbit/s to the kernel")
-	sent.print(os.Stdout)
-	fmt.Println("\nMbit/s from the kernel")
-	received.print(os.Stdout)
+	if t := tables["download"]; t != nil {
+		fmt.Println("\nMbit/s to the kernel")
+		t.print(os.Stdout)
+	}
+	if t := tables["upload"]; t != nil {
+		fmt.Println("\nMbit/s from the kernel")
+		t.print(os.Stdout)
+	}
 	return nil
 }
 

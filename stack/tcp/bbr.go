@@ -28,6 +28,7 @@ type bbr struct {
 	minRTT    time.Duration      // BBR.min_rtt; zero: not known
 	minRTTAt  time.Time          // when it was measured, or confirmed by ProbeRTT
 	delivered int64              // C.delivered
+	inFlight  int                // C.inflight, as of the last ACK
 	roundEnd  int64              // BBR.next_round_delivered
 	limitedTo int64              // what was sent before so much had arrived shows ProbeRTT's rate, not the path's
 
@@ -94,7 +95,7 @@ func (b *bbr) OnAck(*Ack) {}
 
 func (b *bbr) OnRate(a *Ack) {
 	s := &a.Rate
-	b.delivered = s.Delivered
+	b.delivered, b.inFlight = s.Delivered, s.InFlight
 	limited := s.Limited || s.Prior < b.limitedTo
 	newRound := s.Prior >= b.roundEnd
 	if newRound {
@@ -280,7 +281,7 @@ func (b *bbr) restore() {
 // OnLoss lets as much leave as arrives, until the next round shows what the path still delivers.
 func (b *bbr) OnLoss(now time.Time, flight int) {
 	b.prior = max(b.prior, b.cwnd)
-	b.cwnd = max(min(b.cwnd, flight), bbrMinPipe*b.mss)
+	b.cwnd = max(min(b.cwnd, b.inFlight), bbrMinPipe*b.mss)
 	b.conserve, b.lossEnd = true, b.delivered
 }
 

@@ -17,15 +17,14 @@ type Congestion interface {
 	// OnAck says that the peer has got more, outside of fast recovery.
 	OnAck(a *Ack)
 
-	// OnLoss says that a loss was found, with flight bytes in flight, and fast
-	// recovery begins (RFC 5681 section 3.2).
+	// OnLoss says that a loss was found and fast recovery begins (RFC 5681 section 3.2). Here and below, flight is
+	// FlightSize: what has been sent and not been acknowledged, also if it has been reported by SACK or is lost.
 	OnLoss(now time.Time, flight int)
 
 	// OnRecovered says that fast recovery is over.
 	OnRecovered(now time.Time)
 
-	// OnMark says that the network has marked a packet instead of dropping it, with flight bytes in
-	// flight. No recovery follows (RFC 3168 section 6.1.2).
+	// OnMark says that the network has marked a packet instead of dropping it. No recovery follows (RFC 3168 section 6.1.2).
 	OnMark(now time.Time, flight int)
 
 	// Undo says that what the last OnLoss or OnTimeout told was no loss (RFC 4015).
@@ -118,7 +117,7 @@ func (r *reno) OnAck(a *Ack) {
 
 func (r *reno) reduce(flight int) {
 	r.undoCwnd, r.undoSsthresh = r.cwnd, r.ssthresh
-	r.ssthresh = max(flight/2/r.mss, 2) * r.mss // RFC 5681 equation (4); part of a segment is of no use
+	r.ssthresh = max(min(r.cwnd, flight)/2/r.mss, 2) * r.mss // RFC 5681 equation (4); part of a segment is of no use
 	r.counted = 0
 }
 

@@ -89,36 +89,36 @@ func (c *cubic) save() {
 }
 
 // reduce is section 4.6, with fast convergence (4.7).
-func (c *cubic) reduce(inFlight int) {
+func (c *cubic) reduce(flight int) {
 	c.prior = c.cwnd
 	if c.cwnd < c.wMax {
 		c.wMax = c.cwnd * (1 + cubicBeta) / 2
 	} else {
 		c.wMax = c.cwnd
 	}
-	c.ssthresh = max(cubicBeta*min(c.cwnd, float64(max(inFlight, 2*c.mss))), 2*float64(c.mss))
+	c.ssthresh = max(cubicBeta*min(c.cwnd, float64(max(flight, 2*c.mss))), 2*float64(c.mss))
 	c.epoch = time.Time{}
 	c.slow = newHystart()
 }
 
-func (c *cubic) OnLoss(now time.Time, inFlight int) {
+func (c *cubic) OnLoss(now time.Time, flight int) {
 	c.save()
-	c.reduce(inFlight)
+	c.reduce(flight)
 	c.cwnd = c.ssthresh
 }
 
-func (c *cubic) OnMark(now time.Time, inFlight int) {
-	c.reduce(inFlight)
+func (c *cubic) OnMark(now time.Time, flight int) {
+	c.reduce(flight)
 	c.cwnd = c.ssthresh
 	c.undo = nil
 }
 
 func (c *cubic) OnRecovered(now time.Time) { c.cwnd = c.ssthresh }
 
-func (c *cubic) OnTimeout(now time.Time, inFlight int, first bool) {
+func (c *cubic) OnTimeout(now time.Time, flight int, first bool) {
 	if first {
 		c.save()
-		c.reduce(inFlight)
+		c.reduce(flight)
 	}
 	c.cwnd = float64(c.mss)
 }

@@ -20,7 +20,8 @@ type delivery struct {
 	bytes   int           // that have arrived, and were not known to have
 	rtt     time.Duration // of the latest of them that was sent once; 0: none
 	sample  time.Time     // when that one was sent
-	flight  int           // in flight before
+	flight  int           // FlightSize before: what had been sent and not been acknowledged
+	pipe    int           // what of it was neither reported nor lost
 	limited bool          // the congestion window was used up
 	resent  bool          // some of them had been sent more than once
 	moved   bool          // una moved
@@ -32,7 +33,7 @@ type delivery struct {
 // acknowledge takes what an acceptable ACK says about what was sent. dup says that it
 // repeats the one before (RFC 5681 section 2).
 func (c *Core) acknowledge(now time.Time, seg *Segment, ack int64, dup bool) {
-	d := delivery{flight: c.board.inFlight(), moved: ack > c.una}
+	d := delivery{flight: c.flightSize(), pipe: c.board.inFlight(), moved: ack > c.una}
 	losses := c.board.losses
 	d.limited = c.usage.used(c.cc.Window(), c.cc.Ssthresh())
 	d.marked = c.ecn.on && seg.Flags&(wire.ECE|wire.SYN) == wire.ECE
@@ -179,19 +180,20 @@ func (c *Core) countDuplicate(d *delivery, dup bool, acked int) {
 
 // respond tells the congestion controller.
 func (c *Core) respond(now time.Time, d *delivery, lost bool) {
-	switch {
-	case c.recovering && c.una >= c.recover:
+	if c.recovering && c.una >= c.recover {
 		c.recovering = false
 		c.dupAcks, c.board.implied = 0, 0
 		c.rack.recovered()
 		c.cc.OnRecovered(now)
+	}
+	switch {
 	case !c.recovering && lost && c.una >= c.recover:
 		if c.una >= c.ecn.recover { // else this window has been reduced already, for a mark
 			c.cc.OnLoss(now, d.flight)
 		}
 		c.recovering, c.recover = true, c.max
-		c.episode = episode{}
-		c.prr.begin(d.flight, c.cc.Ssthresh())
+		c.episode, c.reported = episode{}, 0
+		c.prr.begin(d.pipe, c.cc.Ssthresh())
 		c.prr.ack(d.bytes, c.board.inFlight(), c.smss, false)
 	case c.recovering:
 		c.prr.ack(d.bytes, c.board.inFlight(), c.smss, d.safe)
@@ -199,7 +201,11 @@ func (c *Core) respond(now time.Time, d *delivery, lost bool) {
 		c.congested(now, d.flight)
 	case d.moved:
 		c.ack = d.ack(c, now)
+		c.ack.Acked += c.reported
+		c.reported = 0
 		c.cc.OnAck(&c.ack)
+	default:
+		c.reported += d.bytes
 	}
 	if c.rates != nil && d.bytes > 0 {
 		c.ack = d.ack(c, now)
@@ -211,6 +217,9 @@ func (c *Core) respond(now time.Time, d *delivery, lost bool) {
 func (d *delivery) ack(c *Core, now time.Time) Ack {
 	return Ack{Now: now, Acked: d.bytes, RTT: d.rtt, SRTT: c.rtt.srtt, Una: c.una, Nxt: c.nxt, Limited: d.limited}
 }
+
+// flightSize is RFC 5681's FlightSize.
+func (c *Core) flightSize() int { return int(c.max - c.una) }
 
 // cwnd is how much may be in flight.
 func (c *Core) cwnd() int {
@@ -236,7 +245,7 @@ func (c *Core) armRecovery(now time.Time, moved bool) {
 
 // reorderTimeout is RFC 8985's reordering timer: what was suspect is lost.
 func (c *Core) reorderTimeout(now time.Time) {
-	d := delivery{flight: c.board.inFlight()}
+	d := delivery{flight: c.flightSize(), pipe: c.board.inFlight()}
 	if c.probed(c.rack.detect(now, &c.board, c.reorderWindow())) {
 		c.respond(now, &d, true)
 	}
@@ -248,10 +257,10 @@ func (c *Core) recoverTimeout(now time.Time) {
 	if c.una == 0 {
 		c.nxt = 0 // what a lost SYN means follows when it is acknowledged
 	} else {
-		c.cc.OnTimeout(now, c.board.inFlight(), c.retries == 0)
+		c.cc.OnTimeout(now, c.flightSize(), c.retries == 0)
 		c.board.loseAll()
 	}
-	c.recovering, c.recover = false, c.max
+	c.recovering, c.recover, c.reported = false, c.max, 0
 	c.dupAcks, c.board.implied = 0, 0
 	if c.retries == 0 {
 		c.episode = episode{}

@@ -51,7 +51,7 @@ var starts = map[string]string{
 
 // newMachine brings a machine into a state: a name of starts, then any of
 //
-//	mss, sendmss, gso, rcvbuf, sndbuf, iss, isn (the peer's), tsoffset, ecn, gated (1: before the SYN-ACK),
+//	mss, sendmss, gso, rcvbuf, sndbuf, iss, isn (the peer's), tsoffset, ecn, reno (1: not CUBIC), gated (1: before the SYN-ACK),
 //	opt (of the peer's SYN: mss/1460,sackOK,wscale/7)
 func newMachine(arg string) (*machine, error) {
 	epoch := time.Unix(1<<30, 0)
@@ -90,6 +90,10 @@ func newMachine(arg string) (*machine, error) {
 			m.gated = n != 0
 		case "ecn":
 			m.cfg.ECN = n != 0
+		case "reno":
+			if n != 0 {
+				m.cfg.Congestion = NewReno
+			}
 		case "tsoffset":
 			m.cfg.TSOffset = uint32(n)
 		default:

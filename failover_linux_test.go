@@ -107,18 +107,21 @@ func TestFailoverKill(t *testing.T) {
 // connection, whole, and what it answers arrives.
 func TestFailoverDial(t *testing.T) {
 	const size = 64 << 20
-	for _, address := range []string{"10.0.0.5:7000", "[fd00::5]:7000"} {
-		config := serverConfig{Listen: address, Dial: "10.0.0.1:9000", Size: size}
-		if address[0] == '[' {
-			config.Dial = "[fd00::1]:9000"
+	for _, test := range []struct {
+		from, to string
+		far      bool // behind a router
+	}{
+		{from: "10.0.0.5:7000", to: "10.0.0.1:9000"},
+		{from: "[fd00::5]:7000", to: "[fd00::1]:9000"},
+		{from: "10.0.0.5:7000", to: "10.9.1.1:9000", far: true},
+		{from: "[fd00::5]:7000", to: "[fd09:1::1]:9000", far: true},
+	} {
+		lab := newLab(t, serverConfig{Listen: test.from, Dial: test.to, Size: size})
+		at := lab.client.Namespace
+		if test.far {
+			at = newFar(lab).machine
 		}
-		lab := newLab(t, config)
-		var l net.Listener
-		check(t, lab.client.Do(func() (err error) {
-			l, err = net.Listen("tcp", config.Dial)
-			return err
-		}))
-		t.Cleanup(func() { l.Close() })
+		l := listenAt(t, at, test.to)
 		w := lab.tap(resets)
 		lab.start(0)
 		lab.servers[0].await("active")
@@ -126,8 +129,8 @@ func TestFailoverDial(t *testing.T) {
 		check(t, err)
 		c.SetDeadline(time.Now().Add(*patience))
 		h := sha256.New()
-		at := rand.Int64N(size / 2)
-		_, err = io.CopyN(h, c, at)
+		early := rand.Int64N(size / 2)
+		_, err = io.CopyN(h, c, early)
 		check(t, err)
 		lab.start(1)
 		lab.servers[0].awaitThat("in sync", inSync)
@@ -137,7 +140,7 @@ func TestFailoverDial(t *testing.T) {
 		lab.servers[0].kill()
 		rest, err := io.Copy(h, c)
 		check(t, err)
-		t.Logf("a standby after %d bytes, killed %d before the end", at, rest)
+		t.Logf("a standby after %d bytes, killed %d before the end", early, rest)
 		_, err = c.Write(h.Sum(nil))
 		check(t, err)
 		check(t, c.(*net.TCPConn).CloseWrite())

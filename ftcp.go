@@ -57,7 +57,8 @@
 //
 // The address that a group serves belongs to ftcp, not to the kernel: it must not be configured on any
 // interface. It has to be in the network of an interface. ftcp answers ARP and neighbour
-// discovery for it. That needs CAP_NET_RAW, on Linux. An address that the kernel owns (127.0.0.1, the machine's own)
+// discovery for it. That needs CAP_NET_RAW, on Linux. Dial from it goes by way of the routers that the kernel has
+// routes to by the same interface. An address that the kernel owns (127.0.0.1, the machine's own)
 // can be listened on by a node that stands alone.
 package ftcp
 
@@ -469,7 +470,10 @@ func (n *Node) link(addr netip.Addr, probe time.Duration) (*stack.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.addLink(addr, dev, stack.LinkConfig{Addr: addr.WithZone(""), MAC: n.mac(addr), Prefix: prefix.Masked(), Probe: probe})
+	return n.addLink(addr, dev, stack.LinkConfig{
+		Addr: addr.WithZone(""), MAC: n.mac(addr), Prefix: prefix.Masked(), Probe: probe,
+		NextHop: func(dst netip.Addr) (netip.Addr, error) { return device.NextHop(name, dst) },
+	})
 }
 
 // localLink is the link for addresses that the kernel owns.

@@ -36,7 +36,9 @@ type Conn struct {
 	core     *tcp.Core
 	link     *Link
 	peerMAC  wire.MAC  // zero: not known, or the link needs none
-	asked    int       // how often the link was asked for peerMAC
+	asked    int       // how often the link was asked for peerMAC, while that was not known
+	asking   *Link     // that has been asked where the peer is; nil: none
+	doubted  int       // core.Unanswered, when that last gave reason to ask anew
 	listener *Listener // the one whose half-open connection this is
 	waiting  bool      // a replica that has not been offered to a listener or a Dial
 	lost     bool      // ended by Lose
@@ -111,7 +113,7 @@ func (c *Conn) flush(now time.Time) {
 	}
 	if core.Replica() {
 		// Another node speaks to the peer.
-	} else if c.link.ethernet() && c.peerMAC.IsZero() && !core.Ended() && !c.link.resolve(c) {
+	} else if c.link.ethernet() && c.peerMAC.IsZero() && !core.Ended() && !c.link.resolve(c, now) {
 		if c.asked++; c.asked <= resolveTries {
 			c.setTimer(now, now.Add(resolveAgain))
 			return
@@ -122,6 +124,11 @@ func (c *Conn) flush(now time.Time) {
 		next := core.Send(now, tx.emit)
 		tx.done()
 		c.setTimer(now, next)
+		if n := core.Unanswered(); n != c.doubted {
+			if c.doubted = n; n >= unansweredR1 && c.listener == nil && c.link.ethernet() {
+				c.link.doubt(c, now)
+			}
+		}
 	}
 	if core.Replica() {
 		c.offerReplica()
@@ -147,6 +154,10 @@ const (
 	resolveAgain = time.Second
 )
 
+// unansweredR1 is how many timeouts in a row, or probes, make it doubtful where the peer is: R1 of RFC 9293
+// section 3.8.3. A half-open connection is no reason to ask: its peer may never have been there.
+const unansweredR1 = 3
+
 // end takes an ended connection out of the table. What is left to read stays.
 func (c *Conn) end() {
 	c.stack.remove(c)
@@ -154,8 +165,8 @@ func (c *Conn) end() {
 		c.timer.Stop() // it would hold on to c
 		c.timerAt = time.Time{}
 	}
-	if c.peerMAC.IsZero() {
-		c.link.neighbors.forget(c)
+	if c.asking != nil {
+		c.asking.neighbors.forget(c)
 	}
 	if c.listener != nil {
 		c.listener.leave()

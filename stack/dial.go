@@ -27,8 +27,10 @@ func (s *Stack) Dial(ctx context.Context, link *Link, local, remote netip.AddrPo
 	if link.nobody(remote.Addr()) {
 		return nil, errno.NetUnreachable
 	}
-	if p := link.cfg.Prefix; link.ethernet() && p.IsValid() && !p.Contains(remote.Addr()) && !link.cfg.Gateway.IsValid() {
-		return nil, errno.NetUnreachable
+	if link.ethernet() {
+		if _, err := link.hop(remote.Addr()); err != nil {
+			return nil, err
+		}
 	}
 	for {
 		c, err := s.dialed(ctx, link, local, remote)

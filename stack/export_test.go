@@ -7,7 +7,7 @@ func (s *Stack) OutOfOrder() int64 { return s.early.Used() }
 func (l *Link) Waiting() int {
 	l.neighbors.mu.Lock()
 	defer l.neighbors.mu.Unlock()
-	return len(l.neighbors.waiting)
+	return len(l.neighbors.asked)
 }
 
 // Untaken is how many replicas wait for a Dial.

@@ -603,7 +603,7 @@ func TestUnreachable(t *testing.T) {
 			client := stack.New(stack.Config{})
 			defer client.Close()
 			link, err := client.AddLink(n.Port("client"), stack.LinkConfig{
-				Addr: clientAddr.Addr(), Prefix: netip.MustParsePrefix("10.0.0.0/24"), Gateway: attackerAddr,
+				Addr: clientAddr.Addr(), Prefix: netip.MustParsePrefix("10.0.0.0/24"), NextHop: by(attackerAddr),
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -766,4 +766,9 @@ func TestGaps(t *testing.T) {
 			t.Errorf("%d bytes are held after the end", n)
 		}
 	})
+}
+
+// by is the next hop of a network with one router.
+func by(router netip.Addr) func(netip.Addr) (netip.Addr, error) {
+	return func(netip.Addr) (netip.Addr, error) { return router, nil }
 }

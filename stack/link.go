@@ -25,10 +25,11 @@ type LinkConfig struct {
 	// MAC is the Ethernet address that goes with Addr. Zero: the device's own.
 	MAC wire.MAC
 
-	// Prefix is the network that Addr is in, and Gateway the way out of it. Only active opens
-	// need them: answers go where the question came from. Zero: every address is on the link.
+	// Prefix is the network that Addr is in. Zero: every address is on the link. NextHop returns the station in that network by way of
+	// which an address outside of it is reached; nil: there is none. They are for active opens, and for peers that have not
+	// answered for long: otherwise answers go where the question came from. NextHop may be called with a connection locked.
 	Prefix  netip.Prefix
-	Gateway netip.Addr
+	NextHop func(netip.Addr) (netip.Addr, error)
 
 	// Probe is for how long AddLink asks, before it uses Addr, whether another station has it: RFC 5227 section 2.1,
 	// RFC 4862 section 5.4. Zero: not at all.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ftcp-project/ftcp/stack/device"
+	"github.com/ftcp-project/ftcp/stack/errno"
 	"github.com/ftcp-project/ftcp/wire"
 )
 
@@ -16,7 +17,7 @@ import (
 type neighbors struct {
 	mu      sync.Mutex
 	known   map[netip.Addr]wire.MAC
-	waiting map[netip.Addr][]*Conn
+	asked   map[netip.Addr]*question
 	probing chan struct{} // not nil: a probe for our own address waits for an answer
 	probed  time.Time     // when it began to
 	seen    []netip.Addr  // stations that were heard last, up to maxSolicited; see Solicit
@@ -28,19 +29,26 @@ const maxNeighbors = 4096
 
 func (n *neighbors) init() {
 	n.known = map[netip.Addr]wire.MAC{}
-	n.waiting = map[netip.Addr][]*Conn{}
+	n.asked = map[netip.Addr]*question{}
 }
+
+// A question is where a station is. There is one in neighbors.asked as long as connections wait for the answer.
+type question struct {
+	at      time.Time // when it was asked last
+	waiting []*Conn   // their asking is this link
+}
+
+// askGap is the least time between two equal questions: RFC 1122 section 2.3.2.1, RFC 4861 section 10.
+const askGap = time.Second
 
 // forget lets c, which is locked, no longer wait for an answer.
 func (n *neighbors) forget(c *Conn) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for addr, waiting := range n.waiting {
-		if i := slices.Index(waiting, c); i >= 0 {
-			if waiting = slices.Delete(waiting, i, i+1); len(waiting) > 0 {
-				n.waiting[addr] = waiting
-			} else {
-				delete(n.waiting, addr)
+	for addr, q := range n.asked {
+		if i := slices.Index(q.waiting, c); i >= 0 {
+			if q.waiting = slices.Delete(q.waiting, i, i+1); len(q.waiting) == 0 {
+				delete(n.asked, addr)
 			}
 			return
 		}
@@ -153,48 +161,84 @@ func (l *Link) learned(addr netip.Addr, mac wire.MAC) {
 		}
 		n.seen = append(n.seen, addr)
 	}
-	waiting := n.waiting[addr]
+	var waiting []*Conn
+	if q := n.asked[addr]; q != nil {
+		waiting = q.waiting
+	}
 	if _, known := n.known[addr]; known || waiting != nil {
 		if len(n.known) >= maxNeighbors {
 			clear(n.known)
 		}
 		n.known[addr] = mac
 	}
-	delete(n.waiting, addr)
+	delete(n.asked, addr)
 	n.mu.Unlock()
 	for _, c := range waiting {
 		c.mu.Lock()
-		c.peerMAC = mac
+		c.peerMAC, c.asking = mac, nil
 		c.flush(time.Now())
 		c.mu.Unlock()
 	}
 }
 
+// hop returns the station on the link by way of which addr is reached.
+func (l *Link) hop(addr netip.Addr) (netip.Addr, error) {
+	switch p := l.cfg.Prefix; {
+	case !p.IsValid() || p.Contains(addr) || addr.IsLinkLocalUnicast():
+		return addr, nil
+	case l.cfg.NextHop == nil:
+		return netip.Addr{}, errno.NetUnreachable
+	}
+	return l.cfg.NextHop(addr)
+}
+
 // resolve finds out where to send the segments of c, which is locked. If that
 // is not known yet it asks and returns false; c is flushed when the answer comes.
-func (l *Link) resolve(c *Conn) bool {
-	hop := c.remote.Addr()
-	if l.cfg.Prefix.IsValid() && !l.cfg.Prefix.Contains(hop) {
-		hop = l.cfg.Gateway
+func (l *Link) resolve(c *Conn, now time.Time) bool {
+	hop, err := l.hop(c.remote.Addr())
+	if err != nil {
+		return false
 	}
-	n := &l.neighbors
-	n.mu.Lock()
-	mac, ok := n.known[hop]
+	l.neighbors.mu.Lock()
+	mac, ok := l.neighbors.known[hop]
+	l.neighbors.mu.Unlock()
 	if ok {
-		n.mu.Unlock()
 		c.peerMAC = mac
 		return true
 	}
-	asked := false
-	for _, w := range n.waiting[hop] {
-		asked = asked || w == c
+	l.askFor(c, hop, now)
+	return false
+}
+
+// doubt asks anew where the peer of c, which is locked, is reached, because it does not answer: another station may have taken the
+// place of the one that c's segments went to (RFC 1122 section 3.3.1.4). Until there is an answer they still go there.
+func (l *Link) doubt(c *Conn, now time.Time) {
+	if hop, err := l.hop(c.remote.Addr()); err == nil {
+		l.askFor(c, hop, now)
 	}
-	if !asked && len(n.waiting) < maxNeighbors {
-		n.waiting[hop] = append(n.waiting[hop], c)
+}
+
+// askFor asks where hop is, for c.
+func (l *Link) askFor(c *Conn, hop netip.Addr, now time.Time) {
+	n := &l.neighbors
+	n.mu.Lock()
+	q := n.asked[hop]
+	if q == nil && len(n.asked) < maxNeighbors {
+		q = &question{}
+		n.asked[hop] = q
+	}
+	ask := q != nil && now.Sub(q.at) >= askGap
+	if ask {
+		q.at = now
+	}
+	if q != nil && c.asking == nil {
+		q.waiting = append(q.waiting, c)
+		c.asking = l
 	}
 	n.mu.Unlock()
-	l.ask(hop, l.mac, l.cfg.Addr)
-	return false
+	if ask {
+		l.ask(hop, l.mac, l.cfg.Addr)
+	}
 }
 
 // ask sends a question for addr, from a station of the given addresses; an
@@ -265,8 +309,8 @@ func (l *Link) probeFor(wait time.Duration) bool {
 	}
 }
 
-// Solicit asks, without a claim to our addresses, for stations that ought to be there: gateways,
-// some of our peers, and those that were heard last. An answer shows that a network can be heard.
+// Solicit asks, without a claim to our addresses, for stations that ought to be there: some of our
+// peers, or the routers on the way to them, and those that were heard last. An answer shows that a network can be heard.
 func (s *Stack) Solicit() {
 	s.mu.RLock()
 	links := s.links
@@ -289,12 +333,18 @@ const maxSolicited = 8
 
 func (l *Link) solicit(peers []netip.Addr) {
 	l.neighbors.mu.Lock()
-	stations := append([]netip.Addr{l.cfg.Gateway}, l.neighbors.seen...)
+	stations := slices.Clone(l.neighbors.seen)
 	l.neighbors.mu.Unlock()
-	for _, addr := range append(stations, peers...) {
-		if addr.IsValid() && addr.Is4() == l.cfg.Addr.Is4() {
-			l.ask(addr, l.own, unspecified(addr))
+	for _, peer := range peers {
+		if peer.Is4() != l.cfg.Addr.Is4() {
+			continue
 		}
+		if hop, err := l.hop(peer); err == nil && !slices.Contains(stations, hop) {
+			stations = append(stations, hop)
+		}
+	}
+	for _, addr := range stations {
+		l.ask(addr, l.own, unspecified(addr))
 	}
 }
 

@@ -212,7 +212,7 @@ func TestDialMany(t *testing.T) {
 		client := stack.New(stack.Config{})
 		defer client.Close()
 		link, err := client.AddLink(n.Port("client"), stack.LinkConfig{
-			Addr: clientAddr.Addr(), Prefix: netip.MustParsePrefix("10.0.0.0/24"), Gateway: serverAddr.Addr(),
+			Addr: clientAddr.Addr(), Prefix: netip.MustParsePrefix("10.0.0.0/24"), NextHop: by(serverAddr.Addr()),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -31,6 +31,9 @@ func (*Local) Reserve(netip.AddrPort) (port uint16, release func(), err error) {
 	return 0, nil, errNone
 }
 
+// NextHop fails, as everything does on this system.
+func NextHop(string, netip.Addr) (netip.Addr, error) { return netip.Addr{}, errNone }
+
 // none is a Device that fails, so that programs compile on every system.
 type none struct{}
 

@@ -102,6 +102,9 @@ func (c *Core) probeTimeout() {
 	}
 }
 
+// Unanswered is how many timeouts, or probes of an idle peer, there have been since it last answered.
+func (c *Core) Unanswered() int { return max(c.retries, c.keep.sent) }
+
 // deadline is the earliest timer.
 func (c *Core) deadline() time.Time {
 	next := c.rtoAt

@@ -114,6 +114,11 @@ func (c *Conn) SetUserTimeout(d time.Duration) error {
 	return c.error("set", c.c.SetUserTimeout(max(d, 0)))
 }
 
+// SetTrafficClass sets the differentiated services field of what is sent from now on, in the upper six bits of class
+// (RFC 2474), which has taken the place of the type of service. The lower two are ECN's, and ignored. The default is
+// Node.TrafficClass. On a node of a group, the handler on the standby sets it for the time after a takeover.
+func (c *Conn) SetTrafficClass(class uint8) error { return c.setError(c.c.SetTrafficClass(class)) }
+
 // SetReadBuffer fixes the size of the receive buffer, in bytes, which otherwise grows as the path needs it.
 func (c *Conn) SetReadBuffer(bytes int) error { return c.setError(c.c.SetReadBuffer(bytes)) }
 

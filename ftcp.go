@@ -170,6 +170,10 @@ type Node struct {
 	// ECN makes Dial ask for Explicit Congestion Notification (RFC 3168). Listeners grant it to those who ask, as Linux does.
 	ECN bool
 
+	// TrafficClass is the differentiated services field of what connections send, in its upper six bits (RFC 2474; the
+	// lower two are ECN's, and ignored), from the first segment on. Conn.SetTrafficClass changes it for one of them.
+	TrafficClass uint8
+
 	// Logger is told of changes of role and of what goes wrong. Nil: slog.Default.
 	Logger *slog.Logger
 
@@ -280,7 +284,7 @@ func (n *Node) init() error {
 	}
 	cfg := stack.Config{
 		ReceiveBuffer: n.ReceiveBuffer, SendBuffer: n.SendBuffer, Backlog: n.Backlog,
-		Congestion: n.Congestion, ECN: n.ECN, Logger: n.Logger, PortFree: n.portFree,
+		Congestion: n.Congestion, ECN: n.ECN, TrafficClass: n.TrafficClass, Logger: n.Logger, PortFree: n.portFree,
 	}
 	if !n.grouped() {
 		n.stack = stack.New(cfg)

@@ -39,6 +39,7 @@ type Conn struct {
 	asked    int       // how often the link was asked for peerMAC, while that was not known
 	asking   *Link     // that has been asked where the peer is; nil: none
 	doubted  int       // core.Unanswered, when that last gave reason to ask anew
+	class    uint8     // of Config.TrafficClass's kind
 	listener *Listener // the one whose half-open connection this is
 	waiting  bool      // a replica that has not been offered to a listener or a Dial
 	lost     bool      // ended by Lose
@@ -76,7 +77,7 @@ func (w *waiter) wake() {
 }
 
 func newConn(s *Stack, l *Link, t tuple, core *tcp.Core) *Conn {
-	c := &Conn{stack: s, link: l, local: t.local, remote: t.remote, core: core, linger: -1}
+	c := &Conn{stack: s, link: l, local: t.local, remote: t.remote, core: core, class: s.cfg.TrafficClass, linger: -1}
 	c.reading.cond.L, c.writing.cond.L = &c.mu, &c.mu
 	return c
 }
@@ -450,6 +451,11 @@ func (c *Conn) SetKeepAlive(idle, interval time.Duration, count int) error {
 // [tcp.Core.SetUserTimeout].
 func (c *Conn) SetUserTimeout(d time.Duration) error {
 	return c.set(func(core *tcp.Core) { core.SetUserTimeout(d) })
+}
+
+// SetTrafficClass sets the DS field of what is sent from now on: see Config.TrafficClass.
+func (c *Conn) SetTrafficClass(class uint8) error {
+	return c.set(func(*tcp.Core) { c.class = class })
 }
 
 // SetReadBuffer fixes the size of the receive buffer, in bytes.

@@ -111,7 +111,7 @@ func (l *Link) answerCookie(now time.Time, to wire.MAC, t tuple, syn *tcp.Segmen
 	}
 	out.Seq = s.cookie(t, syn.Seq, now.Unix()/int64(cookieTick/time.Second), o)
 	tx := l.transmit(nil)
-	tx.add(to, t.local.Addr(), t.remote.Addr(), &out)
+	tx.add(to, t.local.Addr(), t.remote.Addr(), s.cfg.TrafficClass, &out)
 	tx.done()
 }
 

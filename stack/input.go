@@ -238,7 +238,7 @@ func (l *Link) refuse(to wire.MAC, t tuple, seg *tcp.Segment) {
 		}
 	}
 	tx := l.transmit(nil)
-	tx.add(to, t.local.Addr(), t.remote.Addr(), &out)
+	tx.add(to, t.local.Addr(), t.remote.Addr(), l.stack.cfg.TrafficClass, &out)
 	tx.done()
 }
 

@@ -191,11 +191,11 @@ func (t *transmit) segment(seg *tcp.Segment) {
 		return
 	}
 	seg.SrcPort, seg.DstPort = c.local.Port(), c.remote.Port()
-	t.add(c.peerMAC, c.local.Addr(), c.remote.Addr(), seg)
+	t.add(c.peerMAC, c.local.Addr(), c.remote.Addr(), c.class, seg)
 }
 
 // add adds a segment to the batch, which is sent when it is full.
-func (t *transmit) add(to wire.MAC, src, dst netip.Addr, seg *tcp.Segment) {
+func (t *transmit) add(to wire.MAC, src, dst netip.Addr, class uint8, seg *tcp.Segment) {
 	l := t.link
 	features := l.dev.Features()
 	hdr := t.hdrs[t.n][:0]
@@ -203,7 +203,7 @@ func (t *transmit) add(to wire.MAC, src, dst netip.Addr, seg *tcp.Segment) {
 		hdr = wire.Ethernet{Dst: to, Src: l.mac, Type: etherType(dst)}.Append(hdr)
 	}
 	length := seg.TCP.Len() + seg.Len
-	ip := wire.IP{Src: src, Dst: dst, Proto: wire.ProtoTCP, TOS: uint8(seg.ECN), TTL: l.stack.cfg.TTL, DF: true}
+	ip := wire.IP{Src: src, Dst: dst, Proto: wire.ProtoTCP, TOS: class&^3 | uint8(seg.ECN), TTL: l.stack.cfg.TTL, DF: true}
 	hdr = ip.Append(hdr, length)
 	start := len(hdr)
 	hdr = seg.TCP.Append(hdr)

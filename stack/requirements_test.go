@@ -276,6 +276,44 @@ func TestTTL(t *testing.T) {
 	}
 }
 
+// The Diffserv field is the configuration's from the first segment on, and the user can change it. It leaves ECN its bits.
+func TestTrafficClass(t *testing.T) {
+	hostile(t, stack.Config{TrafficClass: 0xc3}, func(t *testing.T, a *attacker) {
+		l := a.listen()
+		sent := func(when string, want uint8) {
+			t.Helper()
+			frames := a.answers()
+			if len(frames) == 0 {
+				t.Errorf("%s: nothing was sent", when)
+			}
+			for _, f := range frames {
+				if f.ip.TOS != want {
+					t.Errorf("%s: the field is %#x; want %#x", when, f.ip.TOS, want)
+				}
+			}
+		}
+		a.segment(attackerPort, wire.TCP{Seq: 99, Flags: wire.SYN | wire.ECE | wire.CWR, Window: 1000}, "")
+		synack := a.answers()[0]
+		if synack.ip.TOS != 0xc0 {
+			t.Errorf("SYN-ACK: the field is %#x; want 0xc0", synack.ip.TOS)
+		}
+		a.segment(attackerPort, wire.TCP{Seq: 100, Ack: synack.tcp.Seq + 1, Flags: wire.ACK, Window: 1000}, "")
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Write([]byte("x"))
+		sent("data", 0xc0|uint8(wire.ECT0))
+		if err := c.SetTrafficClass(0x29); err != nil {
+			t.Fatal(err)
+		}
+		c.Write([]byte("y"))
+		sent("data after it was set", 0x28|uint8(wire.ECT0))
+		a.segment(netip.AddrPortFrom(attackerAddr, 4), wire.TCP{Seq: 1, Ack: 1, Flags: wire.ACK}, "")
+		sent("RST", 0xc0)
+	})
+}
+
 // Segments that are processed together are answered together.
 func TestAcknowledgedTogether(t *testing.T) {
 	hostile(t, stack.Config{}, func(t *testing.T, a *attacker) {

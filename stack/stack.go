@@ -44,6 +44,10 @@ type Config struct {
 	// TTL is the time to live, or hop limit, of what connections send. Zero: 64.
 	TTL uint8
 
+	// TrafficClass is the DS field of what connections send, in the upper six bits (RFC 2474), unless they have one of
+	// their own. The lower two are ECN's, and ignored here.
+	TrafficClass uint8
+
 	// Digest keeps a CRC-32C of what every connection sends, for replication.
 	Digest bool
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 // servers' kernels.
 var (
 	clientPrefix = netip.MustParsePrefix("10.0.0.1/24")
+	gVisorClient = netip.MustParseAddr("10.0.0.2") // if it is not the kernel that is the client
 	service      = netip.MustParseAddrPort("10.0.0.10:7000")
 	servers      = []netip.Prefix{netip.MustParsePrefix("10.0.0.11/24"), netip.MustParsePrefix("10.0.0.12/24")}
 )
@@ -111,6 +113,7 @@ func (b *bench) close() {
 
 // A run is one measurement.
 type run struct {
+	client    string // its stack; empty: kernel
 	direction string
 	length    time.Duration
 	streams   int
@@ -169,7 +172,7 @@ func (b *bench) measure(r run) (res result, err error) {
 		}
 	}
 
-	c, err := start(b.client, "client", "-direction", r.direction, "-time", r.length.String(), "-streams", fmt.Sprint(r.streams),
+	c, err := start(b.client, "client", "-stack", cmp.Or(r.client, "kernel"), "-direction", r.direction, "-time", r.length.String(), "-streams", fmt.Sprint(r.streams),
 		"-congestion", r.clientCongestion, fmt.Sprintf("-stop=%t", r.stop))
 	if err != nil {
 		return res, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -21,9 +22,10 @@ const (
 	download = 'd' // the server writes until the client has gone
 )
 
-// client uses sockets of the kernel, and prints its result.
+// client uses sockets of the kernel, or to receive gVisor's stack, and prints its result.
 func client(args []string) error {
 	flags := flag.NewFlagSet("client", flag.ExitOnError)
+	stack := flags.String("stack", "kernel", "kernel or gvisor")
 	direction := flags.String("direction", "", "upload or download")
 	length := flags.Duration("time", 0, "how long")
 	streams := flags.Int("streams", 1, "connections")
@@ -31,26 +33,39 @@ func client(args []string) error {
 	stop := flags.Bool("stop", false, "give up what is under way when the time is over")
 	flags.Parse(args)
 
-	transfer := send
+	transfer := func(c net.Conn, until time.Time) (int64, error) { return send(c.(*net.TCPConn), until) }
 	switch {
 	case *direction == "download":
 		transfer = receive
 	case *stop:
-		transfer = sendAndStop
+		transfer = func(c net.Conn, until time.Time) (int64, error) { return sendAndStop(c.(*net.TCPConn), until) }
 	}
-	dialer := net.Dialer{Timeout: patience / 2, Control: setCongestion(*congestion)}
+	dial := func() (net.Conn, error) {
+		dialer := net.Dialer{Timeout: patience / 2, Control: setCongestion(*congestion)}
+		return dialer.Dial("tcp", service.String())
+	}
+	if *stack == "gvisor" {
+		if *direction != "download" || *streams != 1 {
+			return errors.New("gVisor only receives, by one connection")
+		}
+		dial = func() (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(context.Background(), patience/2)
+			defer cancel()
+			return dialGVisor(ctx, ethernet, gVisorClient, service)
+		}
+	}
 	type outcome struct {
 		bytes int64
 		err   error
 	}
 	outcomes := make(chan outcome)
-	var conns []*net.TCPConn
+	var conns []net.Conn
 	for range *streams {
-		c, err := dialer.Dial("tcp", service.String())
+		c, err := dial()
 		if err != nil {
 			return err
 		}
-		conns = append(conns, c.(*net.TCPConn))
+		conns = append(conns, c)
 	}
 	begin := time.Now()
 	for _, c := range conns {
@@ -137,8 +152,10 @@ func acknowledged(c *net.TCPConn) (n int64, err error) {
 }
 
 // receive reads until a time.
-func receive(c *net.TCPConn, until time.Time) (got int64, err error) {
-	c.SetLinger(0) // the rest is not wanted
+func receive(c net.Conn, until time.Time) (got int64, err error) {
+	if c, ok := c.(*net.TCPConn); ok {
+		c.SetLinger(0) // the rest is not wanted
+	}
 	if _, err := c.Write([]byte{download}); err != nil {
 		return 0, err
 	}
@@ -146,7 +163,7 @@ func receive(c *net.TCPConn, until time.Time) (got int64, err error) {
 	b := make([]byte, piece)
 	for {
 		n, err := c.Read(b)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 			return got, nil
 		}
 		if err == nil {

@@ -6,16 +6,17 @@
 //	ftcp     ftcp, standing alone
 //	standby  ftcp with a standby: every byte is on a second node before the client hears of it
 //
-// The client is always a program on kernel sockets. It and each server are processes in network namespaces of their
+// The client is a program on kernel sockets. It and each server are processes in network namespaces of their
 // own, joined by a veth cable; the standby and its active node are joined with the client by a bridge.
 //
 //	go run . -rounds 5
 //
 // Over long links, with loss and reordering, which this process emulates, the same program compares the kernel, gVisor
 // and ftcp as senders, by congestion control, and as receivers, which decide by their acknowledgements how fast the kernel
-// sends:
+// sends. With -peer gvisor, gVisor is the one that they all send to:
 //
 //	go run . far
+//	go run . far -peer gvisor
 //
 // What is measured depends on the machine and on whatever else it does, so all stacks are measured in turn in every
 // round, and only the ratios within a round mean something elsewhere. With as few processors as there are

@@ -38,6 +38,7 @@ func compareFar(args []string) error {
 		parallel = flags.Int("parallel", 3, "how many transfers there are at the same time, each over a link of its own")
 		over     = flags.String("links", someLinks, "what to measure over: round trip/lost/reordered, in per cent, separated by commas; or all")
 		only     = flags.String("direction", "", "measure only this one: upload or download")
+		peer     = flags.String("peer", "kernel", "the client's stack: kernel, or gvisor, which is only sent to")
 		dispatch = flags.String("gvisor", "recvmmsg", "how gVisor receives: recvmmsg or packetmmap")
 	)
 	flags.Parse(args)
@@ -50,6 +51,11 @@ func compareFar(args []string) error {
 		return fmt.Errorf("-rounds, -parallel and -rate have to be positive, and -rate at most 1000")
 	case *only != "" && !slices.Contains(directions, *only):
 		return fmt.Errorf("-direction has to be upload or download")
+	case *peer != "kernel" && *peer != "gvisor":
+		return fmt.Errorf("-peer has to be kernel or gvisor")
+	}
+	if *peer == "gvisor" {
+		*only = "download"
 	}
 	links, err := parseLinks(*over, *rate*1e6)
 	if err != nil {
@@ -66,7 +72,7 @@ func compareFar(args []string) error {
 				if t == nil {
 					continue
 				}
-				r := run{direction: direction, length: *length, streams: 1, dispatch: *dispatch, stop: true}
+				r := run{client: *peer, direction: direction, length: *length, streams: 1, dispatch: *dispatch, stop: true}
 				if err := t.measure(l, r, round, *parallel); err != nil {
 					return err
 				}
@@ -74,7 +80,7 @@ func compareFar(args []string) error {
 		}
 	}
 	if t := tables["download"]; t != nil {
-		fmt.Println("\nMbit/s to the kernel")
+		fmt.Printf("\nMbit/s to %s\n", map[string]string{"kernel": "the kernel", "gvisor": "gVisor"}[*peer])
 		t.print(os.Stdout)
 	}
 	if t := tables["upload"]; t != nil {

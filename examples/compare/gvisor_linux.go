@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -20,9 +21,33 @@ import (
 // gVisorBuffer is the most that gVisor's TCP buffers, per direction and connection; ftcp's default.
 const gVisorBuffer = 4 << 20
 
-// listenGVisor listens with gVisor's stack on an address that the kernel does not own. An empty congestion
-// is gVisor's default, Reno.
+// gVisorNIC is the number of the one interface that such a stack has.
+const gVisorNIC = 1
+
+// listenGVisor listens with gVisor's stack on an address that the kernel does not own.
 func listenGVisor(ifname string, addr netip.AddrPort, dispatch, congestion string) (net.Listener, error) {
+	s, err := newGVisor(ifname, addr.Addr(), dispatch, congestion)
+	if err != nil {
+		return nil, err
+	}
+	return gonet.ListenTCP(s, gVisorAddress(addr), ipv4.ProtocolNumber)
+}
+
+// dialGVisor returns a connection of gVisor's stack from an address that the kernel does not own.
+func dialGVisor(ctx context.Context, ifname string, local netip.Addr, remote netip.AddrPort) (net.Conn, error) {
+	s, err := newGVisor(ifname, local, "recvmmsg", "")
+	if err != nil {
+		return nil, err
+	}
+	return gonet.DialContextTCP(ctx, s, gVisorAddress(remote), ipv4.ProtocolNumber)
+}
+
+func gVisorAddress(a netip.AddrPort) tcpip.FullAddress {
+	return tcpip.FullAddress{NIC: gVisorNIC, Addr: tcpip.AddrFrom4(a.Addr().As4()), Port: a.Port()}
+}
+
+// newGVisor makes a stack of gVisor's that has addr. An empty congestion is gVisor's default, Reno.
+func newGVisor(ifname string, addr netip.Addr, dispatch, congestion string) (*stack.Stack, error) {
 	link, err := net.InterfaceByName(ifname)
 	if err != nil {
 		return nil, err
@@ -59,19 +84,17 @@ func listenGVisor(ifname string, addr netip.AddrPort, dispatch, congestion strin
 		NetworkProtocols:   []stack.NetworkProtocolFactory{arp.NewProtocol, ipv4.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol},
 	})
-	const nic = 1
-	if err := s.CreateNIC(nic, ep); err != nil {
+	if err := s.CreateNIC(gVisorNIC, ep); err != nil {
 		return nil, fmt.Errorf("gVisor: interface: %v", err)
 	}
-	local := tcpip.AddrFrom4(addr.Addr().As4())
 	address := tcpip.ProtocolAddress{
 		Protocol:          ipv4.ProtocolNumber,
-		AddressWithPrefix: tcpip.AddressWithPrefix{Address: local, PrefixLen: clientPrefix.Bits()},
+		AddressWithPrefix: tcpip.AddressWithPrefix{Address: tcpip.AddrFrom4(addr.As4()), PrefixLen: clientPrefix.Bits()},
 	}
-	if err := s.AddProtocolAddress(nic, address, stack.AddressProperties{}); err != nil {
+	if err := s.AddProtocolAddress(gVisorNIC, address, stack.AddressProperties{}); err != nil {
 		return nil, fmt.Errorf("gVisor: address: %v", err)
 	}
-	s.SetRouteTable([]tcpip.Route{{Destination: header.IPv4EmptySubnet, NIC: nic}})
+	s.SetRouteTable([]tcpip.Route{{Destination: header.IPv4EmptySubnet, NIC: gVisorNIC}})
 
 	sack := tcpip.TCPSACKEnabled(true)
 	moderate := tcpip.TCPModerateReceiveBufferOption(true)
@@ -87,7 +110,7 @@ func listenGVisor(ifname string, addr netip.AddrPort, dispatch, congestion strin
 			return nil, fmt.Errorf("gVisor: %T: %v", option, err)
 		}
 	}
-	return gonet.ListenTCP(s, tcpip.FullAddress{NIC: nic, Addr: local, Port: addr.Port()}, ipv4.ProtocolNumber)
+	return s, nil
 }
 
 // packetSocket returns a socket such as gVisor's runsc makes for an interface, with the buffers of ftcp's.

@@ -81,9 +81,10 @@ func (c *Core) sendBuffer() int {
 }
 
 // Room is how many bytes Append would take. What waits for a standby's word does not count towards what
-// the path needs, but all that is kept is bounded by Config.SendBuffer. A replica may be written to as much as the
+// the path needs, nor what has arrived behind a hole: while that is being filled, as much again is sent as arrives. But all that is kept is
+// bounded by Config.SendBuffer. A replica may be written to as much as the
 // active node: it is behind, and must not stand in its own way.
 func (c *Core) Room() int {
-	ready := int(min(c.appended, c.sendable) - c.una)
+	ready := int(min(c.appended, c.sendable)-c.una) - c.board.sacked
 	return max(0, min(c.cfg.SendBuffer-int(c.appended-c.una), c.sendBuffer()-ready))
 }

@@ -5,7 +5,8 @@ import "time"
 // Faults describes one direction of a cable: what happens to the frames that
 // are sent into it. The zero value is a perfect cable: no delay, no loss.
 //
-// Loss, Duplicate and Reorder are probabilities from 0, never, to 1, always.
+// Loss, Duplicate and Reorder are probabilities from 0, never, to 1, always. They and Jitter spare ARP: a question that is lost
+// costs a second, whatever the transport, and who asks more often would have other luck with the same seed.
 type Faults struct {
 	// Delay is how long each frame takes.
 	Delay time.Duration

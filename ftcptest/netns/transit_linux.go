@@ -1,8 +1,11 @@
 package netns
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A transit decides when, if ever, the frames of one direction arrive.
@@ -37,6 +40,13 @@ func (t *transit) transmit(now time.Time, frame []byte, emit func(at time.Time))
 		t.stats.TooLong++
 		return
 	}
+	if isARP(frame) {
+		if at := sent.Add(t.Delay); at.After(t.last) {
+			t.last = at
+		}
+		emit(t.last)
+		return
+	}
 	if t.happens(t.Loss) {
 		t.stats.Lost++
 		return
@@ -59,6 +69,11 @@ func (t *transit) transmit(now time.Time, frame []byte, emit func(at time.Time))
 		}
 		emit(at)
 	}
+}
+
+// isARP says that a frame is of address resolution, which is spared: see Faults.
+func isARP(frame []byte) bool {
+	return len(frame) >= 14 && binary.BigEndian.Uint16(frame[12:]) == unix.ETH_P_ARP
 }
 
 // serialize returns when the last byte of a frame has been sent, or false if there is no

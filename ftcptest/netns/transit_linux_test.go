@@ -50,6 +50,31 @@ func TestTransitLongest(t *testing.T) {
 	}
 }
 
+// ARP arrives, and costs the other frames none of their luck.
+func TestTransitARP(t *testing.T) {
+	faults := Faults{Delay: time.Second, Jitter: time.Second, Loss: .5, Duplicate: .5, Reorder: .5}
+	with, without := newTransit(faults, 1, 0), newTransit(faults, 1, 0)
+	arp := make([]byte, 60)
+	arp[12], arp[13] = 0x08, 0x06
+	last := epoch
+	for range 1000 {
+		arrived := 0
+		with.transmit(epoch, arp, func(at time.Time) {
+			arrived++
+			if at.Before(last) {
+				t.Fatal("ARP overtakes what was sent before")
+			}
+		})
+		if arrived != 1 {
+			t.Fatalf("ARP arrives %d times", arrived)
+		}
+		if got, want := burst(&with, 1, 100), burst(&without, 1, 100); !slices.Equal(got, want) {
+			t.Fatalf("after ARP, a frame arrives at %v, not %v", got, want)
+		}
+		last = with.last
+	}
+}
+
 func TestTransitDefaultQueue(t *testing.T) {
 	for _, test := range []struct {
 		f      Faults

@@ -120,7 +120,7 @@ type Core struct {
 	prr        prr
 	usage      usage
 	dupAcks    int
-	reported   int       // bytes that have arrived behind a hole, and count for the window once it has been filled (RFC 3465)
+	reported   int       // bytes that have arrived behind a hole, and do not count for the window yet; see respond
 	recovering bool      // in fast recovery, until una reaches recover
 	recover    int64     // what was sent when the last loss was found; a loss before it is part of that one
 	episode    episode   // what was sent again since then

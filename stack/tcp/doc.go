@@ -58,7 +58,7 @@
 //	3522, 3708, 4015         undo of what was no loss                undo.go           established-rto-spurious, *-in-vain
 //	-                        pacing                                  pacing.go         established-paced*, *-send-cwnd
 //	-                        buffers as large as the path needs      tuning.go         established-window-grows, established-window-stays, *-send-buffer
-//	6928, 3465, 5681 4.1     initial window, byte counting, idle     congestion.go     connect-initial-window, established-idle-restart, established-sack-growth, *-flight-size
+//	6928, 3465, 5681 4.1     initial window, byte counting, idle     congestion.go     connect-initial-window, established-idle-restart, established-sack-growth*, *-flight-size
 //	9438, 9406               CUBIC, HyStart++                        cubic.go, hystart.go TestCubic*, TestHystart, FuzzPair
 //	draft-ietf-ccwg-bbr      BBR, and the rate of delivery           bbr.go, rate.go   TestBBR*, FuzzPair
 //	3168                     ECN                                     ecn.go            *-ecn*

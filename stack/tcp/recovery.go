@@ -178,7 +178,9 @@ func (c *Core) countDuplicate(d *delivery, dup bool, acked int) {
 	b.implied = min(b.implied, int(c.max-c.una))
 }
 
-// respond tells the congestion controller.
+// respond tells the congestion controller. What arrives behind a hole may be a sign of loss, and counts for the window only when
+// the hole has been filled (RFC 5681 section 3.2, RFC 3465). Where the network is known to reorder it counts at once, as in Linux:
+// the hole is waited for, and what has arrived meanwhile has left the network.
 func (c *Core) respond(now time.Time, d *delivery, lost bool) {
 	if c.recovering && c.una >= c.recover {
 		c.recovering = false
@@ -199,7 +201,7 @@ func (c *Core) respond(now time.Time, d *delivery, lost bool) {
 		c.prr.ack(d.bytes, c.board.inFlight(), c.smss, d.safe)
 	case d.marked:
 		c.congested(now, d.flight)
-	case d.moved:
+	case d.moved, d.bytes > 0 && c.rack.reordering:
 		c.ack = d.ack(c, now)
 		c.ack.Acked += c.reported
 		c.reported = 0

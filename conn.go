@@ -14,9 +14,9 @@ import (
 	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
-// Conn is a connection. It has the methods of *net.TCPConn that make sense without a file descriptor,
-// and behaves like one. Its methods may be called at the same time. Errors are
-// *net.OpError, but for io.EOF.
+// Conn is a connection. It has the methods of *net.TCPConn that make sense without a file
+// descriptor, and behaves like one. Its methods may be called at the same time. Errors
+// are *net.OpError, but for io.EOF.
 type Conn struct {
 	c       *stack.Conn
 	network string
@@ -74,8 +74,8 @@ type (
 	writeOnly struct{ io.Writer }
 )
 
-// Close closes the connection. What was written is still delivered, in the background. Input that was not read
-// makes the peer see a reset, as with the kernel's TCP.
+// Close closes the connection. What was written is still delivered, in the background.
+// Input that was not read makes the peer see a reset, as with the kernel's TCP.
 func (c *Conn) Close() error { return c.error("close", c.c.Close()) }
 
 // CloseRead discards the input, now and in the future.
@@ -99,30 +99,35 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.setError(c.c.SetRea
 // SetWriteDeadline implements net.Conn.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setError(c.c.SetWriteDeadline(t)) }
 
-// SetLinger says what Close does with data that has not been delivered: 0 discards it and resets the
-// connection; any other value delivers it in the background, which is the default.
+// SetLinger says what Close does with data that has not been delivered: 0 discards it and
+// resets the connection; any other value delivers it in the background, which is the
+// default.
 func (c *Conn) SetLinger(sec int) error { return c.error("set", c.c.SetLinger(sec)) }
 
 // SetNoDelay turns Nagle's algorithm off, which is the default, or on.
 func (c *Conn) SetNoDelay(noDelay bool) error { return c.error("set", c.c.SetNoDelay(noDelay)) }
 
-// SetUserTimeout ends the connection when the peer has acknowledged nothing of what there is to send for d, whether it is lost
-// or the peer's window is closed; errors are then ETIMEDOUT. It also takes the place of the number of keep-alive
-// probes. Zero, the default, retransmits 15 times, and probes a closed window for ever.
-// (RFC 9293 section 3.9.1.1; TCP_USER_TIMEOUT in Linux.)
+// SetUserTimeout ends the connection when the peer has acknowledged nothing of what there
+// is to send for d, whether it is lost or the peer's window is closed; errors are then
+// ETIMEDOUT. It also takes the place of the number of keep-alive probes. Zero, the
+// default, retransmits 15 times, and probes a closed window for ever. (RFC 9293 section
+// 3.9.1.1; TCP_USER_TIMEOUT in Linux.)
 func (c *Conn) SetUserTimeout(d time.Duration) error {
 	return c.error("set", c.c.SetUserTimeout(max(d, 0)))
 }
 
-// SetTrafficClass sets the differentiated services field of what is sent from now on, in the upper six bits of class
-// (RFC 2474), which has taken the place of the type of service. The lower two are ECN's, and ignored. The default is
-// Node.TrafficClass. On a node of a group, the handler on the standby sets it for the time after a takeover.
+// SetTrafficClass sets the differentiated services field of what is sent from now on, in
+// the upper six bits of class (RFC 2474), which has taken the place of the type of
+// service. The lower two are ECN's, and ignored. The default is Node.TrafficClass. On a
+// node of a group, the handler on the standby sets it for the time after a takeover.
 func (c *Conn) SetTrafficClass(class uint8) error { return c.setError(c.c.SetTrafficClass(class)) }
 
-// SetReadBuffer fixes the size of the receive buffer, in bytes, which otherwise grows as the path needs it.
+// SetReadBuffer fixes the size of the receive buffer, in bytes, which otherwise grows as
+// the path needs it.
 func (c *Conn) SetReadBuffer(bytes int) error { return c.setError(c.c.SetReadBuffer(bytes)) }
 
-// SetWriteBuffer fixes the size of the send buffer, in bytes, which otherwise grows as the path needs it.
+// SetWriteBuffer fixes the size of the send buffer, in bytes, which otherwise grows as
+// the path needs it.
 func (c *Conn) SetWriteBuffer(bytes int) error { return c.setError(c.c.SetWriteBuffer(bytes)) }
 
 // SetKeepAlive turns probes of a silent peer on or off. They are on by default.
@@ -139,8 +144,8 @@ func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 	return c.SetKeepAliveConfig(config)
 }
 
-// SetKeepAliveConfig is net.TCPConn's. Values that are not positive stand for the defaults:
-// 15 s, 15 s, 9.
+// SetKeepAliveConfig is net.TCPConn's. Values that are not positive stand for the
+// defaults: 15 s, 15 s, 9.
 func (c *Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
 	if !config.Enable {
 		return c.error("set", c.c.SetKeepAlive(0, 0, 0))
@@ -164,8 +169,8 @@ func (c *Conn) error(op string, err error) error {
 	return &net.OpError{Op: op, Net: c.network, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: sysError(op, err)}
 }
 
-// setError is the form that package net gives to errors of deadlines and buffers: with the one
-// address that they concern.
+// setError is the form that package net gives to errors of deadlines and buffers: with
+// the one address that they concern.
 func (c *Conn) setError(err error) error {
 	if err == nil {
 		return nil
@@ -181,8 +186,8 @@ func dialError(network string, source, addr net.Addr, err error) error {
 	return &net.OpError{Op: "dial", Net: network, Source: source, Addr: addr, Err: sysError("connect", err)}
 }
 
-// sysError turns the stack's errors into those of the system call that a user
-// of package net would see fail.
+// sysError turns the stack's errors into those of the system call that a user of package
+// net would see fail.
 func sysError(call string, err error) error {
 	switch {
 	case errors.Is(err, tcp.ErrReset):

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ftcp-project/ftcp"
+	"github.com/ftcp-project/ftcp/ftcptest"
 	"github.com/ftcp-project/ftcp/stack/errno"
 )
 
@@ -120,5 +121,21 @@ func TestDialNobody(t *testing.T) {
 				t.Errorf("error is %v", err)
 			}
 		})
+	})
+}
+
+// A standby's Dial waits for the active node's, for as long as its context lets it.
+func TestDialOnStandby(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := &ftcptest.Cluster{Serve: func(l net.Listener) { l.Accept() }}
+		noError(t, cluster.Start())
+		defer cluster.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		_, err := cluster.Standby().Node().DialContext(ctx, "tcp", "10.0.0.9:80")
+		if d := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || d != time.Minute {
+			t.Errorf("after %v: %v", d, err)
+		}
 	})
 }

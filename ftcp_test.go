@@ -14,6 +14,7 @@ import (
 	"github.com/ftcp-project/ftcp"
 	"github.com/ftcp-project/ftcp/ftcptest"
 	"github.com/ftcp-project/ftcp/replication"
+	"github.com/ftcp-project/ftcp/stack/device"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
@@ -198,20 +199,60 @@ type brokenTransport struct{ err error }
 func (t brokenTransport) Listen(context.Context, string) (net.Listener, error) { return nil, t.err }
 func (t brokenTransport) Dial(context.Context, string) (net.Conn, error)       { return nil, t.err }
 
-// A standby's Dial waits for the active node's, for as long as its context lets it.
-func TestDialOnStandby(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cluster := &ftcptest.Cluster{Serve: func(l net.Listener) { l.Accept() }}
-		noError(t, cluster.Start())
-		defer cluster.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		begin := time.Now()
-		_, err := cluster.Standby().Node().DialContext(ctx, "tcp", "10.0.0.9:80")
-		if d := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || d != time.Minute {
-			t.Errorf("after %v: %v", d, err)
-		}
-	})
+// Who asks what a node does never waits for a Listen or Dial under way.
+func TestStatusDoesNotWait(t *testing.T) {
+	for name, call := range map[string]func(*ftcp.Node) error{
+		"Listen": func(n *ftcp.Node) error { _, err := n.Listen("tcp", "10.0.0.1:80"); return err },
+		"Dial":   func(n *ftcp.Node) error { _, err := n.DialContext(patient(t), "tcp", "10.0.0.9:80"); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			network := &ftcptest.Network{}
+			defer network.Close()
+			dev := slowDevice{network.Port("service"), make(chan struct{}, 1), make(chan struct{})}
+			failed := errors.New("no link today")
+			n := &ftcp.Node{
+				Secret: testSecret, Bind: "10.254.0.1", Device: dev, LocalAddr: netip.MustParseAddr("10.0.0.1"),
+				Transport: brokenTransport{failed}, Logger: quiet,
+			}
+			calling := blocked(func() error { return call(n) })
+			<-dev.asked
+			asking := blocked(func() error {
+				if s := n.Status(); s.Role != "starting" {
+					t.Errorf("status is %+v", s)
+				}
+				if n.Changed() == nil {
+					t.Error("it will tell of no changes")
+				}
+				return nil
+			})
+			select {
+			case <-asking:
+			case <-calling:
+				t.Fatal("the device was not waited for")
+			case <-patient(t).Done():
+				t.Error("Status or Changed waits")
+			}
+			close(dev.told)
+			if err := <-calling; !errors.Is(err, failed) {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
+}
+
+// A slowDevice says what it is when it has been told to.
+type slowDevice struct {
+	device.Device
+	asked, told chan struct{}
+}
+
+func (d slowDevice) Features() device.Features {
+	select {
+	case d.asked <- struct{}{}:
+	default:
+	}
+	<-d.told
+	return d.Device.Features()
 }
 
 // The functions of the package are net's.

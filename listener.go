@@ -7,7 +7,8 @@ import (
 	"github.com/ftcp-project/ftcp/stack"
 )
 
-// Listener is a net.Listener. Its methods may be called at the same time. Errors are *net.OpError.
+// Listener is a net.Listener. Its methods may be called at the same time. Errors are
+// *net.OpError.
 type Listener struct {
 	l       *stack.Listener
 	network string
@@ -15,7 +16,8 @@ type Listener struct {
 
 var _ net.Listener = (*Listener)(nil)
 
-// Accept waits for the next connection, which is a [*Conn]. After Close, the error wraps net.ErrClosed.
+// Accept waits for the next connection, which is a [*Conn]. After Close, the error wraps
+// net.ErrClosed.
 func (l *Listener) Accept() (net.Conn, error) {
 	c, err := l.l.Accept()
 	if err != nil {
@@ -35,7 +37,8 @@ func (l *Listener) Close() error {
 // Addr returns the address, a *net.TCPAddr.
 func (l *Listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.l.Addr()) }
 
-// SetDeadline sets the time after which Accept fails with os.ErrDeadlineExceeded. Zero: never.
+// SetDeadline sets the time after which Accept fails with os.ErrDeadlineExceeded. Zero:
+// never.
 func (l *Listener) SetDeadline(t time.Time) error {
 	if err := l.l.SetDeadline(t); err != nil {
 		return l.error("set", err)

@@ -1,4 +1,4 @@
-package ftcp_test
+package kernel_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package ftcp_test
+package kernel_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The whole acceptance: go test -run Failover -failover.runs 20 -failover.size 1024 -failover.patience 2m
+// See doc.go for the whole acceptance.
 var (
 	runs      = flag.Int("failover.runs", 3, "how many uploads to kill the active server in")
 	megabytes = flag.Int64("failover.size", 64, "size of an upload in `MiB`")

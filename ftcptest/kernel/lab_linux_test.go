@@ -1,4 +1,4 @@
-package ftcp_test
+package kernel_test
 
 import (
 	"bytes"
@@ -17,9 +17,6 @@ import (
 	"github.com/ftcp-project/ftcp"
 	"github.com/ftcp-project/ftcp/ftcptest/netns"
 )
-
-// Tests against real kernels: servers are processes, machines are network namespaces, and the
-// client is the kernel's TCP. They need root, and are skipped without.
 
 // never is longer than anything should take.
 const never = 30 * time.Second

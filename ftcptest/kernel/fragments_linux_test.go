@@ -1,4 +1,4 @@
-package ftcp_test
+package kernel_test
 
 import (
 	"bytes"
@@ -81,7 +81,7 @@ func TestFragments(t *testing.T) {
 	if want := sha256.Sum256(data); !bytes.Equal(got, want[:]) {
 		t.Errorf("the server received %x, the client sent %x", got, want)
 	}
-	stats := ftcp.Stats(n)
+	stats := counters(n)
 	if stats.Reassembled.Load() < uint64(len(data))/1460 {
 		t.Errorf("%d packets were put together", stats.Reassembled.Load())
 	}

@@ -1,5 +1,5 @@
 //go:build linux && race
 
-package ftcp_test
+package kernel_test
 
 const raceEnabled = true

@@ -1,4 +1,4 @@
-package ftcp_test
+package kernel_test
 
 import (
 	"bytes"
@@ -80,7 +80,7 @@ func reportTo(w io.Writer, n *ftcp.Node) {
 	var last report
 	for tick := time.Tick(2 * time.Millisecond); ; {
 		changed := n.Changed() // before Status, so that no change is missed
-		stats := ftcp.Stats(n)
+		stats := counters(n)
 		r := report{Status: n.Status(), Received: received.Load(), BadChecksum: stats.BadChecksum.Load(),
 			Packets: stats.Received.Load(), Cookies: stats.Cookies.Load()}
 		r.Lag = 0

@@ -11,7 +11,8 @@ import (
 	"github.com/ftcp-project/ftcp"
 )
 
-// An echo server. With FTCP_PEERS and FTCP_SECRET set, on two machines, its connections outlive either.
+// An echo server. With FTCP_PEERS and FTCP_SECRET set, on two machines, its connections
+// outlive either.
 func Example() {
 	l, err := ftcp.Listen("tcp", "10.0.0.5:7000")
 	if err != nil {
@@ -29,8 +30,9 @@ func Example() {
 	}
 }
 
-// A node with fields instead of environment variables. The same program runs on both machines. On an
-// interrupt it leaves in order: the other node goes on with its connections.
+// A node with fields instead of environment variables. The same program runs on both
+// machines. On an interrupt it leaves in order: the other node goes on with its
+// connections.
 func ExampleNode() {
 	node := &ftcp.Node{
 		Group:  "orders",

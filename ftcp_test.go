@@ -20,7 +20,8 @@ import (
 
 var testSecret = []byte("0123456789abcdef")
 
-// A Node that makes no sense says so, and leaves nothing behind: the bubble would not end with a goroutine in it.
+// A Node that makes no sense says so, and leaves nothing behind: the bubble would not end
+// with a goroutine in it.
 func TestNonsense(t *testing.T) {
 	group := func(change func(n *ftcp.Node)) *ftcp.Node {
 		n := &ftcp.Node{Secret: testSecret, Bind: "10.254.0.1", Peers: []string{"10.254.0.2"}}
@@ -173,6 +174,36 @@ func TestCloseNode(t *testing.T) {
 		}
 		if _, err := c.Read(make([]byte, 1)); err == nil {
 			t.Error("the client's Read goes on")
+		}
+	})
+}
+
+// While a node asks whether an address is free, it says what it does, its Dial does not
+// outlast its context, and it can be closed.
+func TestProbing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := openMemory(t)
+		n := w.server.(*ftcp.Node)
+		listening := blocked(func() error { _, err := n.Listen("tcp", "10.0.0.1:80"); return err })
+		synctest.Wait()
+		begin := time.Now()
+		if s := n.Status(); s.Role != "active" {
+			t.Errorf("status is %+v", s)
+		}
+		if n.Changed() != nil {
+			t.Error("it will tell of changes")
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		defer cancel()
+		if _, err := n.DialContext(ctx, "tcp", "10.0.0.9:80"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Dial: %v", err)
+		}
+		noError(t, n.Close())
+		if d := time.Since(begin); d != time.Millisecond {
+			t.Errorf("that took %v", d)
+		}
+		if err := <-listening; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Listen: %v", err)
 		}
 	})
 }

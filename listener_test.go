@@ -148,7 +148,8 @@ func TestListenerSemantics(t *testing.T) {
 
 type deadliner interface{ SetDeadline(time.Time) error }
 
-// A listener without a host is one for all addresses of the machine, of both versions of IP.
+// A listener without a host is one for all addresses of the machine, of both versions of
+// IP.
 func TestListenWildcard(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
 		if w.host != "127.0.0.1" {

@@ -2,13 +2,13 @@
 //
 // Servers are processes, machines are network namespaces (package netns), the cables
 // between them may be long and bad, and the client is the kernel's TCP, curl or net/http.
-// Servers are killed, stopped, unplugged and flooded; what a client reads and writes has to
-// be what it would be without.
+// Servers are killed, stopped, unplugged and flooded; what a client reads and writes has
+// to be what it would be without.
 //
 //	go test ./ftcptest/kernel
 //
-// It takes Linux and root; without, the tests say so and are skipped. TestFailoverLatency,
-// TestFailoverMany and TestFlood also measure: -v shows what.
+// It takes Linux and root; without, the tests say so and are skipped.
+// TestFailoverLatency, TestFailoverMany and TestFlood also measure: -v shows what.
 //
 // The flags make the tests longer than a daily run should be:
 //

@@ -11,12 +11,15 @@ import (
 	"github.com/ftcp-project/ftcp/stack/local"
 )
 
-// A Node is a stack with its links, and a group if there is one. Its methods may be called
-// at the same time.
+// A Node is a stack with its links, and a group if there is one. Its methods may be
+// called at the same time.
 type Node struct {
 	cfg Config
 
-	joining sync.Mutex // one Listen or join at a time; taken before mu
+	// joining is a lock, for one Listen or join at a time; taken before mu. Whoever has
+	// sent to it holds it. (To wait for a mutex stops the virtual time of
+	// testing/synctest.)
+	joining chan struct{}
 
 	mu     sync.Mutex // guards what follows; nobody waits while it is held
 	built  parts
@@ -31,14 +34,14 @@ type parts struct {
 }
 
 // New returns a node that has neither checked its configuration nor built anything.
-func New(cfg Config) *Node { return &Node{cfg: cfg} }
+func New(cfg Config) *Node { return &Node{cfg: cfg, joining: make(chan struct{}, 1)} }
 
 // Listen listens on an address. The first Listen of a node of a group returns when the
-// node's role is clear. A node that could not join its group is closed; every further call
-// returns the same error.
+// node's role is clear. A node that could not join its group is closed; every further
+// call returns the same error.
 func (n *Node) Listen(addr netip.AddrPort) (*stack.Listener, error) {
-	n.joining.Lock()
-	defer n.joining.Unlock()
+	n.joining <- struct{}{}
+	defer func() { <-n.joining }()
 	p, err := n.build()
 	if err != nil {
 		return nil, err
@@ -60,7 +63,7 @@ func (n *Node) Dial(ctx context.Context, remote netip.AddrPort) (*stack.Conn, er
 	if err != nil {
 		return nil, err
 	}
-	from, err := p.links.Source(n.cfg.From, remote)
+	from, err := p.links.Source(ctx, n.cfg.From, remote)
 	if err != nil {
 		return nil, err
 	}
@@ -83,15 +86,16 @@ func (n *Node) join(g *replication.Group) error {
 	return err
 }
 
-// joinWithin is join for a Dial, which waits no longer than ctx. The node goes on joining.
+// joinWithin is join for a Dial, which waits no longer than ctx. The node goes on
+// joining.
 func (n *Node) joinWithin(ctx context.Context, g *replication.Group) error {
 	if g == nil || g.Started() {
 		return nil
 	}
 	joined := make(chan error, 1)
 	go func() {
-		n.joining.Lock()
-		defer n.joining.Unlock()
+		n.joining <- struct{}{}
+		defer func() { <-n.joining }()
 		joined <- n.join(g)
 	}()
 	select {
@@ -111,8 +115,8 @@ func (n *Node) Handover(ctx context.Context) error {
 	return p.group.Handover(ctx)
 }
 
-// Status says what the node does. One that stands alone is active, in epoch 0; one that has
-// been closed is "closed".
+// Status says what the node does. One that stands alone is active, in epoch 0; one that
+// has been closed is "closed".
 func (n *Node) Status() replication.Status {
 	p, closed := n.parts()
 	switch {

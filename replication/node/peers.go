@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// withPorts returns the addresses of the peers and of this node with a port: the given one,
-// where they have none.
+// withPorts returns the addresses of the peers and of this node with a port: the given
+// one, where they have none.
 func withPorts(peers []string, bind, port string) ([]string, string, error) {
 	full := make([]string, len(peers))
 	for i, p := range peers {

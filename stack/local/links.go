@@ -26,29 +26,35 @@ type Config struct {
 	// known to all of them, and no kernel's.
 	Grouped bool
 
-	// MAC, if not nil, returns the Ethernet address that goes with a service address. Zero,
-	// and nil: the device's own.
+	// MAC, if not nil, returns the Ethernet address that goes with a service address.
+	// Zero, and nil: the device's own.
 	MAC func(netip.Addr) wire.MAC
 }
 
 // Links are a stack and its links, none at first. The methods may be called at the same
-// time. Those that need a link wait for each other, and while an address is probed.
+// time. Listen and Source wait for each other, and while an address is probed; Close does
+// not.
 type Links struct {
 	// Stack is what the links are added to. Whoever closes it calls Close next.
 	Stack *stack.Stack
 
 	cfg Config
 
-	mu     sync.Mutex
-	links  map[netip.Addr]*stack.Link // by service address; the zero Addr is the kernel's
-	first  *stack.Link
-	ports  *device.Ports // of the kernel's addresses
+	// opening is a lock: whoever has sent to it holds it. (A mutex would not do, since to
+	// wait for one stops the virtual time of testing/synctest.) It guards links and
+	// first.
+	opening chan struct{}
+	links   map[netip.Addr]*stack.Link // by service address; the zero Addr is the kernel's
+	first   *stack.Link
+
+	mu     sync.Mutex    // guards what follows; taken after opening
+	ports  *device.Ports // of the kernel's addresses; set with opening held
 	closed bool
 }
 
 // New returns a new stack without links. It uses the configuration's PortFree itself.
 func New(config stack.Config, cfg Config) *Links {
-	l := &Links{cfg: cfg, links: map[netip.Addr]*stack.Link{}}
+	l := &Links{cfg: cfg, opening: make(chan struct{}, 1), links: map[netip.Addr]*stack.Link{}}
 	config.PortFree = l.portFree
 	l.Stack = stack.New(config)
 	return l
@@ -75,11 +81,8 @@ func (l *Links) Close() {
 }
 
 // link returns the link for an address, which it makes if there is none yet. It asks for
-// that long whether the address is free. mu is held.
+// that long whether the address is free. opening is held.
 func (l *Links) link(addr netip.Addr, probe time.Duration) (*stack.Link, error) {
-	if l.closed {
-		return nil, net.ErrClosed
-	}
 	link, err := l.links[addr], error(nil)
 	if link == nil {
 		link, err = l.open(addr, probe)
@@ -145,8 +148,22 @@ func (l *Links) kernels() (*stack.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.ports = device.NewPorts(dev, l.Stack.PortUsed)
+	if err := l.reserve(device.NewPorts(dev, l.Stack.PortUsed)); err != nil {
+		dev.Close()
+		return nil, err
+	}
 	return l.add(netip.Addr{}, dev, stack.LinkConfig{})
+}
+
+// reserve makes ports those of the kernel's addresses.
+func (l *Links) reserve(ports *device.Ports) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return net.ErrClosed
+	}
+	l.ports = ports
+	return nil
 }
 
 // add adds a device to the stack.

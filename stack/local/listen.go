@@ -26,8 +26,8 @@ func (l *Links) Listen(addr netip.AddrPort) (*stack.Listener, error) {
 	case l.cfg.Device != nil && addr.Addr().IsUnspecified():
 		return nil, errors.New("ftcp: a node with a Device has to listen on the one address that it carries, not on all addresses")
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.opening <- struct{}{}
+	defer func() { <-l.opening }()
 	link, err := l.link(addr.Addr(), probeFirst)
 	if err != nil {
 		return nil, err

@@ -22,11 +22,12 @@ type Source struct {
 // Source chooses where a connection to remote starts. The zero Addr leaves the choice to
 // Source: it is the address of the first link if there is a Device or a group, and
 // otherwise the kernel's choice.
-func (l *Links) Source(ip netip.Addr, remote netip.AddrPort) (s Source, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return s, net.ErrClosed
+func (l *Links) Source(ctx context.Context, ip netip.Addr, remote netip.AddrPort) (s Source, err error) {
+	select {
+	case l.opening <- struct{}{}:
+		defer func() { <-l.opening }()
+	case <-ctx.Done():
+		return s, ctx.Err()
 	}
 	if ip, err = l.from(ip.Unmap(), remote); err != nil {
 		return s, err

@@ -17,6 +17,15 @@ var (
 	ErrUnsupported = errors.New("wire: unsupported")
 )
 
+// The errors of presence messages, which a receiver may want to tell apart.
+var (
+	ErrPresenceShort   = fmt.Errorf("%w: presence message", ErrShort)
+	ErrPresenceMagic   = fmt.Errorf("%w: not a presence message", ErrUnsupported)
+	ErrPresenceVersion = fmt.Errorf("%w: version of a presence message", ErrUnsupported)
+	ErrPresenceMAC     = fmt.Errorf("%w: presence message of another key", ErrChecksum)
+	ErrPresenceKind    = fmt.Errorf("%w: kind of a presence message", ErrUnsupported)
+)
+
 // The errors are made once, here, so that a flood of broken packets costs no memory.
 var (
 	errEthernetShort  = fmt.Errorf("%w: Ethernet header", ErrShort)

@@ -10,6 +10,10 @@ const (
 	EtherTypeIPv4 EtherType = 0x0800
 	EtherTypeARP  EtherType = 0x0806
 	EtherTypeIPv6 EtherType = 0x86dd
+
+	// EtherTypePresence is what Presence is sent in: IEEE 802's Local Experimental EtherType 1, which
+	// others may use too.
+	EtherTypePresence EtherType = 0x88b5
 )
 
 // EthernetLen is the length of an Ethernet header.

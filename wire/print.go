@@ -19,7 +19,14 @@ func Format(frame []byte) string {
 		return formatARP(payload)
 	case EtherTypeIPv4, EtherTypeIPv6:
 		return FormatIP(payload)
+	case EtherTypePresence:
+		return formatPresence(h, payload)
 	}
+	return formatOther(h, payload)
+}
+
+// formatOther is Format for a frame of which nothing but the header is understood.
+func formatOther(h Ethernet, payload []byte) string {
 	return fmt.Sprintf("%v > %v, ethertype %#04x, length %d", h.Src, h.Dst, uint16(h.Type), len(payload))
 }
 

@@ -126,6 +126,7 @@ func FuzzFormat(f *testing.F) {
 	for _, b := range frames {
 		f.Add(b)
 	}
+	f.Add(presence.Append(Ethernet{Type: EtherTypePresence}.Append(nil), &presenceKey))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, s := range []string{Format(b), FormatIP(b)} {
 			if s == "" || strings.ContainsAny(s, "\n\x00%") || !utf8.ValidString(s) {

@@ -30,7 +30,8 @@ const arpReply = 2
 // packetRules select the frames for a service address: the packets sent to it, and what
 // concerns it in ARP or neighbour discovery. The latter includes other
 // stations' claims to the address, and their answers to probes, which carry no
-// address of the one who asked: by these a standby knows that it is not cut off.
+// address of the one who asked: by these a standby knows that it is not cut off. What nodes say
+// about themselves (wire.Presence) names no address, and is for the services of both versions of IP.
 func packetRules(addr netip.Addr, mac wire.MAC) []rule {
 	rules := []rule{
 		// The kernel has taken a VLAN's tag off already, so that the frame looks as if
@@ -54,6 +55,7 @@ func packetRules(addr netip.Addr, mac wire.MAC) []rule {
 	ethertype := func(v uint32) []bpf.Instruction {
 		return []bpf.Instruction{load(frameType, 2), equal(v)}
 	}
+	rules = append(rules, accept(ethertype(uint32(wire.EtherTypePresence))...))
 	if addr.Is4() {
 		return append(rules,
 			accept(slices.Concat(ethertype(unix.ETH_P_IP), addressIs(ip4Destination, addr))...),

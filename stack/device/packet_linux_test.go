@@ -318,6 +318,10 @@ func TestPacketFilter(t *testing.T) {
 		n := wire.Neighbor{Advertisement: adv, Target: target, LinkAddr: client}
 		return advertisement(n, from6, dst, wire.MulticastMAC(dst))
 	}
+	presence := func(mac wire.MAC) []byte {
+		p := wire.Presence{Kind: wire.PresenceBeacon}
+		return p.Append(wire.Ethernet{Dst: mac, Src: client, Type: wire.EtherTypePresence}.Append(nil), new([32]byte))
+	}
 	tagged := func(vlan byte, frame []byte) []byte {
 		return append(append(append([]byte{}, frame[:12]...), 0x81, 0, 0, vlan), frame[12:]...)
 	}
@@ -342,6 +346,12 @@ func TestPacketFilter(t *testing.T) {
 		{"answer to a probe", service4, answer(zero), true},
 		{"answer to another", service4, answer(other4), false},
 		{"IPv6 to an IPv4 service", service4, segment(group, from6, service6), false},
+		{"presence, to all", service4, presence(wire.Broadcast), true},
+		{"presence, to the interface's MAC", service4, presence(own), true},
+		{"presence, to the group's MAC", service4, presence(group), true},
+		{"presence, to another MAC", service4, presence(stray), false},
+		{"presence, in a VLAN", service4, tagged(5, presence(wire.Broadcast)), false},
+		{"the other experimental type", service4, wire.Ethernet{Dst: wire.Broadcast, Src: client, Type: 0x88b6}.Append(nil), false},
 		{"in a VLAN", service4, tagged(5, segment(group, from4, service4)), false},
 		{"with a priority", service4, tagged(0, segment(group, from4, service4)), true},
 
@@ -353,6 +363,12 @@ func TestPacketFilter(t *testing.T) {
 		{"solicitation of another", service6, neighbor(false, other6), false},
 		{"advertisement", service6, neighbor(true, service6), true},
 		{"advertisement of another to all, as the answer to a probe is", service6, neighbor(true, other6), true},
+		{"presence, to all", service6, presence(wire.Broadcast), true},
+		{"presence, to the interface's MAC", service6, presence(own), true},
+		{"presence, to the group's MAC", service6, presence(group), true},
+		{"presence, to another MAC", service6, presence(stray), false},
+		{"presence, in a VLAN", service6, tagged(5, presence(wire.Broadcast)), false},
+		{"the other experimental type", service6, wire.Ethernet{Dst: wire.Broadcast, Src: client, Type: 0x88b6}.Append(nil), false},
 		{"ARP to an IPv6 service", service6, arp(from4, service4), false},
 	} {
 		t.Run(fmt.Sprintf("%v/%s", tt.service, tt.name), func(t *testing.T) {

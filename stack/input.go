@@ -16,24 +16,32 @@ func (l *Link) input(now time.Time, pkt *device.Inbound, block *tcp.Block) *tcp.
 	b := pkt.Buf[:pkt.N]
 	var from wire.MAC
 	everyone := false // the frame is not for us alone
-	if l.ethernet() {
+	if hw := l.hw.Load(); hw.mac.IsZero() {
+		l.foreign = true
+	} else {
 		eth, payload, err := wire.ParseEthernet(b)
 		if err != nil {
 			s.Stats.Malformed.Add(1)
 			return block
 		}
+		if eth.Src != hw.own && eth.Src != hw.mac {
+			l.foreign = true
+		}
 		if eth.Type == wire.EtherTypeARP {
 			l.inputARP(payload)
 			return block
 		}
-		if eth.Type != wire.EtherTypeIPv4 && eth.Type != wire.EtherTypeIPv6 {
+		everyone = eth.Dst.IsMulticast()
+		if eth.Dst != hw.mac && eth.Dst != hw.own && !everyone {
 			return block
 		}
-		if eth.Dst != l.mac && eth.Dst != l.own && !eth.Dst.IsMulticast() {
+		if eth.Type != wire.EtherTypeIPv4 && eth.Type != wire.EtherTypeIPv6 {
+			if eth.Type == wire.EtherTypePresence && s.presence != nil && eth.Src != hw.own {
+				s.presence(l, eth.Src, payload)
+			}
 			return block
 		}
 		from, b = eth.Src, payload
-		everyone = eth.Dst.IsMulticast()
 	}
 	ip, payload, err := wire.ParseIP(b)
 	if err != nil {

@@ -34,38 +34,70 @@ type LinkConfig struct {
 	// Probe is for how long AddLink asks, before it uses Addr, whether another station has it: RFC 5227 section 2.1,
 	// RFC 4862 section 5.4. Zero: not at all.
 	Probe time.Duration
+
+	// Reopen returns a device in the place of one that has failed, as one does whose interface was removed. The link calls
+	// it until it succeeds, or the link is closed, and holds no lock meanwhile. The new device may have another MAC and
+	// another MTU. Nil: a device that has failed stays failed.
+	Reopen func() (device.Device, error)
 }
 
 // Link is a device that a stack uses.
 type Link struct {
 	stack *Stack
-	dev   device.Device
 	cfg   LinkConfig
-	mac   wire.MAC // zero: bare IP packets
-	own   wire.MAC // the device's own, by which a node that is not active is heard
-	done  chan struct{}
+	hw    atomic.Pointer[hardware]
 	quiet atomic.Bool // not to be heard yet, nor to hear: it is not known whether Addr is free
+	done  chan struct{}
+
+	failed atomic.Bool   // the device has failed, and there is no other yet
+	mu     sync.Mutex    // guards the change of hw against close
+	ending chan struct{} // closed by close
 
 	neighbors neighbors
+
+	born    time.Time
+	heard   atomic.Int64 // when another station was heard last, since born; 0: never
+	foreign bool         // the batch that is being read has something of another station; used by the reading goroutine only
+	asking  atomic.Bool  // the default gateway is being asked for
 
 	fragments fragments // used by the reading goroutine only
 
 	touched []*Conn // by the batch that is being read; used by the reading goroutine only
 }
 
+// hardware is a link's device with what does not change in its life.
+type hardware struct {
+	dev      device.Device
+	features device.Features
+	mac      wire.MAC // by which the stack answers; zero: bare IP packets
+	own      wire.MAC // the device's own, by which a node that is not active is heard
+}
+
+func newHardware(dev device.Device, cfg *LinkConfig) (*hardware, error) {
+	f := dev.Features()
+	h := &hardware{dev: dev, features: f, mac: cfg.MAC, own: f.MAC}
+	if h.mac.IsZero() || f.MAC.IsZero() {
+		h.mac = f.MAC
+	}
+	if !f.MAC.IsZero() && !cfg.Addr.IsValid() {
+		return nil, errors.New("stack: a device with a MAC needs an address")
+	}
+	return h, nil
+}
+
+func (l *Link) device() device.Device { return l.hw.Load().dev }
+func (l *Link) mac() wire.MAC         { return l.hw.Load().mac }
+func (l *Link) own() wire.MAC         { return l.hw.Load().own }
+
 // AddLink starts to use a device. The stack closes it. The error is EADDRINUSE if another station
 // answers for the address.
 func (s *Stack) AddLink(dev device.Device, cfg LinkConfig) (*Link, error) {
-	f := dev.Features()
-	l := &Link{stack: s, dev: dev, cfg: cfg, mac: cfg.MAC, own: f.MAC, done: make(chan struct{})}
-	if l.mac.IsZero() {
-		l.mac = f.MAC
+	hw, err := newHardware(dev, &cfg)
+	if err != nil {
+		return nil, err
 	}
-	if f.MAC.IsZero() {
-		l.mac = wire.MAC{}
-	} else if !cfg.Addr.IsValid() {
-		return nil, errors.New("stack: a device with a MAC needs an address")
-	}
+	l := &Link{stack: s, cfg: cfg, born: time.Now(), done: make(chan struct{}), ending: make(chan struct{})}
+	l.hw.Store(hw)
 	l.neighbors.init()
 	l.fragments.init(&s.Stats)
 	s.mu.Lock()
@@ -98,18 +130,19 @@ func (l *Link) active() bool { return l.stack.Active() && !l.quiet.Load() }
 func (l *Link) Addr() netip.Addr { return l.cfg.Addr }
 
 // ethernet says that packets on this link have Ethernet headers.
-func (l *Link) ethernet() bool { return !l.mac.IsZero() }
+func (l *Link) ethernet() bool { return !l.mac().IsZero() }
 
 // mtuFor is the largest IP packet to send to addr.
 func (l *Link) mtuFor(addr netip.Addr) int {
-	if d, ok := l.dev.(interface{ MTUFor(netip.Addr) int }); ok {
+	hw := l.hw.Load()
+	if d, ok := hw.dev.(interface{ MTUFor(netip.Addr) int }); ok {
 		return d.MTUFor(addr)
 	}
-	return min(l.dev.Features().MTU, 65535)
+	return min(hw.features.MTU, 65535)
 }
 
 func (l *Link) close() error {
-	err := l.dev.Close()
+	err := l.end().Close()
 	<-l.done
 	return err
 }
@@ -117,32 +150,59 @@ func (l *Link) close() error {
 // readBatch is how many packets are read, and acknowledged, together.
 const readBatch = 32
 
-// run reads the device until it is closed.
+// run reads the device until it is closed, and the one in its place if it fails.
 func (l *Link) run() {
 	defer close(l.done)
-	var pkts [readBatch]device.Inbound
-	var blocks [readBatch]*tcp.Block
-	for i := range blocks {
-		blocks[i] = tcp.NewBlock(device.BufferSize)
-		pkts[i].Buf = blocks[i].B
-	}
+	var b inbox
+	b.init()
+	said := sayings{}
 	for {
-		n, err := l.dev.Read(pkts[:])
-		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				l.stack.log.Error("ftcp: the network device failed", "err", err)
-			}
+		since := time.Now()
+		err := l.read(&b, &said)
+		if time.Since(since) >= steady {
+			said.forget()
+		}
+		if errors.Is(err, net.ErrClosed) || !l.replace(err, &said) {
 			return
 		}
+	}
+}
+
+// inbox is where packets are read into.
+type inbox struct {
+	pkts   [readBatch]device.Inbound
+	blocks [readBatch]*tcp.Block
+}
+
+func (b *inbox) init() {
+	for i := range b.blocks {
+		b.blocks[i] = tcp.NewBlock(device.BufferSize)
+		b.pkts[i].Buf = b.blocks[i].B
+	}
+}
+
+// read reads the device until that fails.
+func (l *Link) read(b *inbox, said *sayings) error {
+	dev := l.device()
+	for {
+		n, err := dev.Read(b.pkts[:])
+		if err != nil {
+			return err
+		}
+		said.forget()
 		now := time.Now()
 		l.stack.Stats.Received.Add(uint64(n))
-		for i := range pkts[:n] {
-			block := l.input(now, &pkts[i], blocks[i])
+		l.foreign = false
+		for i := range b.pkts[:n] {
+			block := l.input(now, &b.pkts[i], b.blocks[i])
 			if block == nil {
 				block = tcp.NewBlock(device.BufferSize)
 			}
-			blocks[i] = block
-			pkts[i] = device.Inbound{Buf: block.B}
+			b.blocks[i] = block
+			b.pkts[i] = device.Inbound{Buf: block.B}
+		}
+		if l.foreign {
+			l.hear(now)
 		}
 		for i, c := range l.touched {
 			c.mu.Lock()
@@ -197,10 +257,10 @@ func (t *transmit) segment(seg *tcp.Segment) {
 // add adds a segment to the batch, which is sent when it is full.
 func (t *transmit) add(to wire.MAC, src, dst netip.Addr, class uint8, seg *tcp.Segment) {
 	l := t.link
-	features := l.dev.Features()
+	hw := l.hw.Load()
 	hdr := t.hdrs[t.n][:0]
-	if l.ethernet() {
-		hdr = wire.Ethernet{Dst: to, Src: l.mac, Type: etherType(dst)}.Append(hdr)
+	if !hw.mac.IsZero() {
+		hdr = wire.Ethernet{Dst: to, Src: hw.mac, Type: etherType(dst)}.Append(hdr)
 	}
 	length := seg.TCP.Len() + seg.Len
 	ip := wire.IP{Src: src, Dst: dst, Proto: wire.ProtoTCP, TOS: class&^3 | uint8(seg.ECN), TTL: l.stack.cfg.TTL, DF: true}
@@ -211,7 +271,7 @@ func (t *transmit) add(to wire.MAC, src, dst netip.Addr, class uint8, seg *tcp.S
 
 	p := &t.pkts[t.n]
 	*p = device.Outbound{Header: hdr, Payload: append(t.parts[t.n][:0], seg.Parts...)}
-	if features.Checksum {
+	if hw.features.Checksum {
 		wire.SetPartialChecksum(hdr[start:], sum)
 		p.ChecksumStart, p.ChecksumOffset = start, wire.TCPChecksumOffset
 		p.SegmentSize = seg.SegmentSize
@@ -226,7 +286,7 @@ func (t *transmit) add(to wire.MAC, src, dst netip.Addr, class uint8, seg *tcp.S
 // flush sends the batch.
 func (t *transmit) flush() {
 	if t.n > 0 {
-		t.link.dev.Write(t.pkts[:t.n]) // a device that fails ends Read, which reports it
+		t.link.device().Write(t.pkts[:t.n]) // a device that fails ends Read, which reports it
 		clear(t.pkts[:t.n])
 		for i := range t.parts[:t.n] {
 			clear(t.parts[i][:])
@@ -268,8 +328,8 @@ func etherType(a netip.Addr) wire.EtherType {
 func (l *Link) send(to wire.MAC, ip wire.IP, payload []byte) {
 	var hdr []byte
 	if l.ethernet() {
-		hdr = wire.Ethernet{Dst: to, Src: l.mac, Type: etherType(ip.Dst)}.Append(hdr)
+		hdr = wire.Ethernet{Dst: to, Src: l.mac(), Type: etherType(ip.Dst)}.Append(hdr)
 	}
 	hdr = ip.Append(hdr, len(payload))
-	l.dev.Write([]device.Outbound{{Header: append(hdr, payload...)}})
+	l.device().Write([]device.Outbound{{Header: append(hdr, payload...)}})
 }

@@ -21,7 +21,9 @@ type neighbors struct {
 	probing chan struct{} // not nil: a probe for our own address waits for an answer
 	probed  time.Time     // when it began to
 	seen    []netip.Addr  // stations that were heard last, up to maxSolicited; see Solicit
-	claimed time.Time     // when another station's claim to our address was last answered
+
+	claimed  time.Time // when another station last said that our address is its own
+	defended time.Time // when that was last answered
 }
 
 // maxNeighbors bounds the table; when it is full it is forgotten.
@@ -64,7 +66,7 @@ func (l *Link) inputARP(b []byte) {
 		return
 	}
 	if arp.SenderIP == l.cfg.Addr {
-		l.claimed(arp.Op == wire.ARPReply && arp.TargetMAC == l.own)
+		l.claimed(arp.Op == wire.ARPReply && arp.TargetMAC == l.own())
 		return
 	}
 	l.learned(arp.SenderIP, arp.SenderMAC)
@@ -74,8 +76,8 @@ func (l *Link) inputARP(b []byte) {
 	// A probe asks whether anybody serves; the answer is true even in doubt, and
 	// keeps a standby from taking over. Others want to know where to send.
 	if arp.Probe() || s.sure() {
-		l.sendARP(l.mac, arp.SenderMAC, wire.ARP{
-			Op: wire.ARPReply, SenderMAC: l.mac, SenderIP: l.cfg.Addr, TargetMAC: arp.SenderMAC, TargetIP: arp.SenderIP,
+		l.sendARP(l.mac(), arp.SenderMAC, wire.ARP{
+			Op: wire.ARPReply, SenderMAC: l.mac(), SenderIP: l.cfg.Addr, TargetMAC: arp.SenderMAC, TargetIP: arp.SenderIP,
 		})
 	}
 }
@@ -102,14 +104,14 @@ func (l *Link) inputNeighbor(from wire.MAC, direct bool, ip *wire.IP, b []byte) 
 		if !probe && !s.sure() {
 			return true
 		}
-		answer := wire.Neighbor{Advertisement: true, Target: l.cfg.Addr, LinkAddr: l.mac, Solicited: !probe, Override: true}
+		answer := wire.Neighbor{Advertisement: true, Target: l.cfg.Addr, LinkAddr: l.mac(), Solicited: !probe, Override: true}
 		to := ip.Src
 		if probe {
 			to = allNodes // but only for who asked: RFC 6085
 		} else {
 			l.learned(ip.Src, n.LinkAddr)
 		}
-		l.sendNeighbor(l.mac, from, to, l.cfg.Addr, answer)
+		l.sendNeighbor(l.mac(), from, to, l.cfg.Addr, answer)
 	}
 	return true
 }
@@ -127,10 +129,10 @@ func (l *Link) claimed(direct bool) {
 		n.probing = nil
 	}
 	active := l.active()
-	now := time.Now()
-	defend := active && now.Sub(n.claimed) >= defendInterval
+	n.claimed = time.Now()
+	defend := active && n.claimed.Sub(n.defended) >= defendInterval
 	if defend {
-		n.claimed = now
+		n.defended = n.claimed
 	}
 	n.mu.Unlock()
 	if active {
@@ -237,7 +239,7 @@ func (l *Link) askFor(c *Conn, hop netip.Addr, now time.Time) {
 	}
 	n.mu.Unlock()
 	if ask {
-		l.ask(hop, l.mac, l.cfg.Addr)
+		l.ask(hop, l.mac(), l.cfg.Addr)
 	}
 }
 
@@ -256,153 +258,9 @@ func (l *Link) ask(addr netip.Addr, from wire.MAC, sender netip.Addr) {
 	l.sendNeighbor(from, wire.MulticastMAC(to), to, sender, q)
 }
 
-// probe asks once whether another station answers for our address. It speaks
-// with the device's own MAC: the group's would draw the clients' frames here.
-func (l *Link) probe() {
-	l.ask(l.cfg.Addr, l.own, unspecified(l.cfg.Addr))
-}
-
-// probeGap is the time between two probes.
-const probeGap = 10 * time.Millisecond
-
-// Probe asks the networks whether another station answers for any of this stack's
-// addresses, and waits for an answer for as long as wait.
-func (s *Stack) Probe(wait time.Duration) (answered bool) {
-	s.mu.RLock()
-	links := s.links
-	s.mu.RUnlock()
-	result := make(chan bool, len(links))
-	asked := 0
-	for _, l := range links {
-		if l.ethernet() {
-			asked++
-			go func() { result <- l.probeFor(wait) }()
-		}
-	}
-	for range asked {
-		answered = <-result || answered
-	}
-	return answered
-}
-
-func (l *Link) probeFor(wait time.Duration) bool {
-	n := &l.neighbors
-	n.mu.Lock()
-	if n.probing == nil {
-		n.probing, n.probed = make(chan struct{}), time.Now()
-	}
-	answer := n.probing
-	n.mu.Unlock()
-	end := time.NewTimer(wait)
-	defer end.Stop()
-	again := time.NewTicker(probeGap)
-	defer again.Stop()
-	for {
-		l.probe()
-		select {
-		case <-answer:
-			return true
-		case <-end.C:
-			return false
-		case <-again.C:
-		}
-	}
-}
-
-// Solicit asks, without a claim to our addresses, for stations that ought to be there: some of our
-// peers, or the routers on the way to them, and those that were heard last. An answer shows that a network can be heard.
-func (s *Stack) Solicit() {
-	s.mu.RLock()
-	links := s.links
-	peers := make([]netip.Addr, 0, maxSolicited)
-	for t := range s.conns {
-		if len(peers) == maxSolicited {
-			break
-		}
-		peers = append(peers, t.remote.Addr())
-	}
-	s.mu.RUnlock()
-	for _, l := range links {
-		if l.ethernet() {
-			l.solicit(peers)
-		}
-	}
-}
-
-const maxSolicited = 8
-
-func (l *Link) solicit(peers []netip.Addr) {
-	l.neighbors.mu.Lock()
-	stations := slices.Clone(l.neighbors.seen)
-	l.neighbors.mu.Unlock()
-	for _, peer := range peers {
-		if peer.Is4() != l.cfg.Addr.Is4() {
-			continue
-		}
-		if hop, err := l.hop(peer); err == nil && !slices.Contains(stations, hop) {
-			stations = append(stations, hop)
-		}
-	}
-	for _, addr := range stations {
-		l.ask(addr, l.own, unspecified(addr))
-	}
-}
-
-func unspecified(like netip.Addr) netip.Addr {
-	if like.Is6() {
-		return netip.IPv6Unspecified()
-	}
-	return netip.IPv4Unspecified()
-}
-
-// announceAt are the times after a takeover at which the address is announced: several,
-// since any one may be lost, and over seconds, for switches that are slow to learn.
-var announceAt = [...]time.Duration{0, 20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second}
-
-// Announce tells all stations, several times, where the addresses are now.
-func (s *Stack) Announce() {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, l := range s.links {
-		l.announce()
-	}
-}
-
-func (l *Link) announce() {
-	for _, after := range announceAt {
-		if after == 0 {
-			l.announceOnce()
-		} else if l.ethernet() {
-			time.AfterFunc(after, func() {
-				if l.stack.maySpeak() {
-					l.announceOnce()
-				}
-			})
-		}
-	}
-}
-
-// announceOnce sends gratuitous ARP, as a request (RFC 5227 section 3) and as a
-// reply, since stations differ in which they heed; or an unsolicited neighbour advertisement (RFC 4861 section 7.2.6).
-func (l *Link) announceOnce() {
-	if !l.ethernet() {
-		return
-	}
-	if l.cfg.Addr.Is4() {
-		for _, op := range [...]uint16{wire.ARPRequest, wire.ARPReply} {
-			l.sendARP(l.mac, wire.Broadcast, wire.ARP{
-				Op: op, SenderMAC: l.mac, SenderIP: l.cfg.Addr, TargetMAC: wire.Broadcast, TargetIP: l.cfg.Addr,
-			})
-		}
-		return
-	}
-	l.sendNeighbor(l.mac, wire.MulticastMAC(allNodes), allNodes, l.cfg.Addr,
-		wire.Neighbor{Advertisement: true, Target: l.cfg.Addr, LinkAddr: l.mac, Override: true})
-}
-
 func (l *Link) sendARP(from, to wire.MAC, arp wire.ARP) {
 	b := wire.Ethernet{Dst: to, Src: from, Type: wire.EtherTypeARP}.Append(nil)
-	l.dev.Write([]device.Outbound{{Header: arp.Append(b)}})
+	l.device().Write([]device.Outbound{{Header: arp.Append(b)}})
 }
 
 func (l *Link) sendNeighbor(from, to wire.MAC, dst, src netip.Addr, n wire.Neighbor) {
@@ -411,5 +269,5 @@ func (l *Link) sendNeighbor(from, to wire.MAC, dst, src netip.Addr, n wire.Neigh
 	ip := wire.IP{Src: src, Dst: dst, Proto: wire.ProtoICMPv6, TTL: 255}
 	body := m.Append(nil, src, dst)
 	b = append(ip.Append(b, len(body)), body...)
-	l.dev.Write([]device.Outbound{{Header: b}})
+	l.device().Write([]device.Outbound{{Header: b}})
 }

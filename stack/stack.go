@@ -14,6 +14,7 @@ import (
 
 	"github.com/ftcp-project/ftcp/stack/device"
 	"github.com/ftcp-project/ftcp/stack/tcp"
+	"github.com/ftcp-project/ftcp/wire"
 )
 
 // Config configures a Stack. The zero value is useful.
@@ -82,6 +83,7 @@ type Stack struct {
 	observer     Observer
 	sure         func() bool
 	mirror       mirror
+	presence     func(l *Link, from wire.MAC, payload []byte)
 
 	mu        sync.RWMutex
 	conns     map[tuple]*Conn
@@ -318,7 +320,7 @@ func (s *Stack) coreConfig(l *Link, local, remote netip.AddrPort, now time.Time)
 		ECN:           s.cfg.ECN,
 		Digest:        s.cfg.Digest,
 	}
-	if f := l.dev.Features(); f.GSO > 0 {
+	if f := l.hw.Load().features; f.GSO > 0 {
 		cfg.GSO = min(f.GSO, device.BufferSize) - headers - maxOptions - linkHeaderLen
 	}
 	return cfg

@@ -27,7 +27,7 @@ type Packet struct {
 	closed   atomic.Bool
 
 	mu   sync.Mutex
-	down atomic.Bool // written under mu, with the read deadline
+	down bool // with the read deadline
 }
 
 // OpenPacket opens a device for a service address. It needs CAP_NET_RAW; with
@@ -180,19 +180,15 @@ func (p *Packet) Read(pkts []Inbound) (int, error) {
 		n, err := p.rx.wait(pkts)
 		switch {
 		case err == nil:
-			if p.down.Load() {
-				p.setDown(false)
-			}
 			return n, nil
 		case p.closed.Load():
 			return 0, p.closedError()
 		case err == unix.ENETDOWN:
 			p.setDown(true)
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if p.removed() {
+			if p.look() == removed {
 				return 0, p.failed("read", unix.ENODEV)
 			}
-			p.lookAgain()
 		default:
 			return 0, p.failed("read", err)
 		}
@@ -211,21 +207,22 @@ func (p *Packet) Write(pkts []Outbound) error {
 		p.setDown(true)
 		return nil
 	}
+	p.setDown(true) // for Read, which may not have been told
 	return p.failed("write", err)
 }
 
 // The kernel reports once that an interface went down, to Read or to Write, and
-// does not report that it was removed after that. So while it is down, Read looks from
-// time to time.
+// does not report that it was removed after that, nor that it is up again. So while it is down, Read looks from
+// time to time. A packet is no sign that it is up: it may have waited since before.
 const downInterval = 200 * time.Millisecond
 
 func (p *Packet) setDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.down.Load() == down {
+	if p.down == down {
 		return
 	}
-	p.down.Store(down)
+	p.down = down
 	deadline := time.Time{}
 	if down {
 		deadline = time.Now().Add(downInterval)
@@ -233,25 +230,15 @@ func (p *Packet) setDown(down bool) {
 	p.sock.file.SetReadDeadline(deadline)
 }
 
-// lookAgain sets the next time to look, if there is reason to.
-func (p *Packet) lookAgain() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	deadline := time.Time{}
-	if p.down.Load() {
-		deadline = time.Now().Add(downInterval)
+// look looks at the interface, and again after downInterval if it is not up. What Write is told from now on
+// counts, so the note that it was down is taken away first.
+func (p *Packet) look() state {
+	p.setDown(false)
+	s := p.state()
+	if s == down {
+		p.setDown(true)
 	}
-	p.sock.file.SetReadDeadline(deadline)
-}
-
-// removed reports whether the interface is gone, which takes it away from the socket.
-func (p *Packet) removed() (gone bool) {
-	p.sock.raw.Control(func(fd uintptr) {
-		sa, err := unix.Getsockname(int(fd))
-		link, ok := sa.(*unix.SockaddrLinklayer)
-		gone = err == nil && ok && link.Ifindex < 0
-	})
-	return gone
+	return s
 }
 
 // Stats returns the device's counters.

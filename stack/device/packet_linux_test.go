@@ -585,6 +585,28 @@ func TestPacketInterfaceRemoved(t *testing.T) {
 	t.Log(err)
 }
 
+// What waits to be read when the interface is removed is no sign that it is back.
+func TestPacketInterfaceRemovedUnread(t *testing.T) {
+	c := newCable(t)
+	dev := c.openPacket(t, service4)
+	b, _ := headers(netip.MustParseAddrPort("10.0.0.2:9"), netip.AddrPortFrom(service4, 80), wire.TCP{Flags: wire.SYN}, nil, false)
+	frame := append(wire.Ethernet{Dst: group, Src: hardwareAddr(t, c.b, "eth0"), Type: wire.EtherTypeIPv4}.Append(nil), b...)
+	for range 3 {
+		inject(t, c.b, "eth0", frame)
+	}
+	removeLink(t, c.a, "eth0")
+	in := readAll(t, c.a, dev)
+	for range 3 {
+		in.next("frame that waited", func(packet) bool { return true })
+	}
+	select {
+	case err := <-in.done:
+		t.Log(err)
+	case <-time.After(patience):
+		t.Fatal("Read still waits")
+	}
+}
+
 func TestOpenPacketErrors(t *testing.T) {
 	c := newCable(t)
 	for _, tt := range []struct {

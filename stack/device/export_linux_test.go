@@ -1,0 +1,7 @@
+package device
+
+// For the tests that need package stack, which imports this one.
+var (
+	NewNamespace = newNamespace
+	RemoveLink   = removeLink
+)

@@ -72,7 +72,8 @@ func (b *bare) Write(pkts []device.Outbound) error { b.sent.Add(int32(len(pkts))
 func (b *bare) Features() device.Features          { return device.Features{MTU: 1500} }
 func (b *bare) Close() error                       { b.once.Do(func() { close(b.closed) }); return nil }
 
-// told is a slog.Handler that keeps what it is told, and does with it what a program may do: look at the stack.
+// told is a slog.Handler that keeps what it is told, and does with it what a program may
+// do: look at the stack.
 type told struct {
 	mu    sync.Mutex
 	lines []string
@@ -97,7 +98,8 @@ func (h *told) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// expect checks what it was told since the last call: a line for each of want, which it contains.
+// expect checks what it was told since the last call: a line for each of want, which it
+// contains.
 func (h *told) expect(t *testing.T, want ...string) {
 	t.Helper()
 	h.mu.Lock()

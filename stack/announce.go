@@ -6,8 +6,9 @@ import (
 	"github.com/ftcp-project/ftcp/wire"
 )
 
-// announceAgain are the times after the first announcement at which it is repeated: several,
-// since any one may be lost, and over seconds, for switches that are slow to learn.
+// announceAgain are the times after the first announcement at which it is repeated:
+// several, since any one may be lost, and over seconds, for switches that are slow to
+// learn.
 var announceAgain = [...]time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second}
 
 // Announce tells all stations, several times, where the addresses are now.
@@ -22,7 +23,8 @@ func (l *Link) announce() {
 	l.repeatAnnouncement()
 }
 
-// repeatAnnouncement announces the address later on, if this node is then still the one that has it.
+// repeatAnnouncement announces the address later on, if this node is then still the one
+// that has it.
 func (l *Link) repeatAnnouncement() {
 	if !l.ethernet() {
 		return
@@ -36,11 +38,13 @@ func (l *Link) repeatAnnouncement() {
 	}
 }
 
-// mayAnnounce says whether no other node can have taken over, so that an announcement draws nobody's clients away.
+// mayAnnounce says whether no other node can have taken over, so that an announcement
+// draws nobody's clients away.
 func (l *Link) mayAnnounce() bool { return l.active() && l.stack.sure() }
 
-// announceOnce sends gratuitous ARP, as a request (RFC 5227 section 3) and as a
-// reply, since stations differ in which they heed; or an unsolicited neighbour advertisement (RFC 4861 section 7.2.6).
+// announceOnce sends gratuitous ARP, as a request (RFC 5227 section 3) and as a reply,
+// since stations differ in which they heed; or an unsolicited neighbour advertisement
+// (RFC 4861 section 7.2.6).
 func (l *Link) announceOnce() {
 	if !l.ethernet() {
 		return

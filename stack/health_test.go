@@ -12,8 +12,8 @@ import (
 	"github.com/ftcp-project/ftcp/wire"
 )
 
-// What is heard of another station is evidence that this node is not cut off, whatever it is. What may be an echo of
-// our own frames is not.
+// What is heard of another station is evidence that this node is not cut off, whatever it
+// is. What may be an echo of our own frames is not.
 func TestHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &ftcptest.Network{}

@@ -35,9 +35,10 @@ type LinkConfig struct {
 	// RFC 4862 section 5.4. Zero: not at all.
 	Probe time.Duration
 
-	// Reopen returns a device in the place of one that has failed, as one does whose interface was removed. The link calls
-	// it until it succeeds, or the link is closed, and holds no lock meanwhile. The new device may have another MAC and
-	// another MTU. Nil: a device that has failed stays failed.
+	// Reopen returns a device in the place of one that has failed, as one does whose
+	// interface was removed. The link calls it until it succeeds, or the link is closed,
+	// and holds no lock meanwhile. The new device may have another MAC and another MTU.
+	// Nil: a device that has failed stays failed.
 	Reopen func() (device.Device, error)
 }
 
@@ -89,8 +90,8 @@ func (l *Link) device() device.Device { return l.hw.Load().dev }
 func (l *Link) mac() wire.MAC         { return l.hw.Load().mac }
 func (l *Link) own() wire.MAC         { return l.hw.Load().own }
 
-// AddLink starts to use a device. The stack closes it. The error is EADDRINUSE if another station
-// answers for the address.
+// AddLink starts to use a device. The stack closes it. The error is EADDRINUSE if another
+// station answers for the address.
 func (s *Stack) AddLink(dev device.Device, cfg LinkConfig) (*Link, error) {
 	hw, err := newHardware(dev, &cfg)
 	if err != nil {

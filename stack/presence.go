@@ -7,17 +7,18 @@ import (
 	"github.com/ftcp-project/ftcp/wire"
 )
 
-// OnPresence has f called with the payload of every frame of type wire.EtherTypePresence that is for this
-// station or for all, whether the stack is active or not. Nobody has looked at the payload yet: it may be anything. It is valid
-// until f returns.
+// OnPresence has f called with the payload of every frame of type wire.EtherTypePresence
+// that is for this station or for all, whether the stack is active or not. Nobody has
+// looked at the payload yet: it may be anything. It is valid until f returns.
 //
-// f is called by the goroutine that reads the link, which waits for it, and with no lock held. It
-// must not close the stack. Call OnPresence before the first link.
+// f is called by the goroutine that reads the link, which waits for it, and with no lock
+// held. It must not close the stack. Call OnPresence before the first link.
 func (s *Stack) OnPresence(f func(l *Link, from wire.MAC, payload []byte)) { s.presence = f }
 
 // SendPresence sends a frame of type wire.EtherTypePresence: to one station, or, with
-// wire.Broadcast, to all. It comes from the device's own MAC, since the group's would draw the clients'
-// frames here. A link of bare IP packets has nobody to send it to, and sends nothing.
+// wire.Broadcast, to all. It comes from the device's own MAC, since the group's would
+// draw the clients' frames here. A link of bare IP packets has nobody to send it to, and
+// sends nothing.
 func (l *Link) SendPresence(to wire.MAC, payload []byte) {
 	hw := l.hw.Load()
 	if hw.mac.IsZero() {

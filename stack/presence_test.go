@@ -11,8 +11,8 @@ import (
 	"github.com/ftcp-project/ftcp/wire"
 )
 
-// Presence is handed over if it is for this station or for all, whether the stack is active or not, and
-// whatever it is.
+// Presence is handed over if it is for this station or for all, whether the stack is
+// active or not, and whatever it is.
 func TestPresence(t *testing.T) {
 	for _, active := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -66,7 +66,8 @@ func TestPresence(t *testing.T) {
 	}
 }
 
-// Presence is sent from the device's own MAC: the group's would draw the clients' frames here.
+// Presence is sent from the device's own MAC: the group's would draw the clients' frames
+// here.
 func TestSendPresence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var frames seen

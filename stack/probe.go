@@ -57,9 +57,10 @@ func (l *Link) probeFor(wait time.Duration) bool {
 	}
 }
 
-// Solicit asks, without a claim to our addresses, for stations that ought to be there: some of our peers, or the routers on
-// the way to them, those that were heard last, and the default gateway. An answer shows that a network can be
-// heard: see Health. Solicit does not wait for it.
+// Solicit asks, without a claim to our addresses, for stations that ought to be there:
+// some of our peers, or the routers on the way to them, those that were heard last, and
+// the default gateway. An answer shows that a network can be heard: see Health. Solicit
+// does not wait for it.
 func (s *Stack) Solicit() {
 	s.mu.RLock()
 	peers := make([]netip.Addr, 0, maxSolicited)
@@ -100,8 +101,8 @@ func (l *Link) solicit(peers []netip.Addr) {
 // Addresses that are nobody's (RFC 5737, RFC 3849): the way to them is that to the world.
 var outside4, outside6 = netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
 
-// solicitGateway asks for the default gateway, which is there when no client has been heard yet. NextHop may
-// take its time, so it has a goroutine, one at a time.
+// solicitGateway asks for the default gateway, which is there when no client has been
+// heard yet. NextHop may take its time, so it has a goroutine, one at a time.
 func (l *Link) solicitGateway() {
 	if l.cfg.NextHop == nil || !l.asking.CompareAndSwap(false, true) {
 		return

@@ -13,8 +13,8 @@ import (
 	"github.com/ftcp-project/ftcp/stack"
 )
 
-// A node that knows nobody yet asks for the default gateway, without waiting for who knows which that is, and without a claim
-// to the address.
+// A node that knows nobody yet asks for the default gateway, without waiting for who
+// knows which that is, and without a claim to the address.
 func TestSolicitGateway(t *testing.T) {
 	gateway4, gateway6 := netip.MustParseAddr("10.0.0.254"), netip.MustParseAddr("fe80::1")
 	addr6 := netip.MustParseAddr("fd00::1")

@@ -8,11 +8,13 @@ import (
 	"github.com/ftcp-project/ftcp/stack/device"
 )
 
-// reopenInterval is the time before a device that has failed is opened again, and between two attempts.
+// reopenInterval is the time before a device that has failed is opened again, and between
+// two attempts.
 const reopenInterval = 200 * time.Millisecond
 
-// replace is called, by the reading goroutine, when the device has failed because of err. It
-// returns true when there is another one in its place, and false if there will be none.
+// replace is called, by the reading goroutine, when the device has failed because of err.
+// It returns true when there is another one in its place, and false if there will be
+// none.
 func (l *Link) replace(err error, said *sayings) bool {
 	l.failed.Store(true)
 	log := l.stack.log
@@ -55,8 +57,8 @@ var (
 	errBack  = errors.New("the interface is back") // for sayings
 )
 
-// reopen waits, and then asks once for another device. Reopen has a goroutine of its own, so that one that
-// waits, perhaps for who closes the link, keeps nobody.
+// reopen waits, and then asks once for another device. Reopen has a goroutine of its own,
+// so that one that waits, perhaps for who closes the link, keeps nobody.
 func (l *Link) reopen() (*hardware, error) {
 	pause := time.NewTimer(reopenInterval)
 	defer pause.Stop()
@@ -95,8 +97,9 @@ func (l *Link) reopen() (*hardware, error) {
 	}
 }
 
-// successor says whether dev can take the device's place. Connections have been made for what that one could do: they
-// find out about a smaller MTU by themselves, but not that nobody cuts their segments any more.
+// successor says whether dev can take the device's place. Connections have been made for
+// what that one could do: they find out about a smaller MTU by themselves, but not that
+// nobody cuts their segments any more.
 func (l *Link) successor(dev device.Device) (*hardware, error) {
 	was := l.hw.Load()
 	hw, err := newHardware(dev, &l.cfg)
@@ -138,11 +141,12 @@ func (l *Link) end() device.Device {
 	return l.device()
 }
 
-// sayings are what an operator has been told of a device's failure. He is told each thing once, however
-// often it happens before a device works again.
+// sayings are what an operator has been told of a device's failure. He is told each thing
+// once, however often it happens before a device works again.
 type sayings struct{ said map[string]bool }
 
-// steady is how long a device works until it is believed: what happens to it then is told anew.
+// steady is how long a device works until it is believed: what happens to it then is told
+// anew.
 const steady = 10 * time.Second
 
 // maxSayings bounds them, should every error have a text of its own.

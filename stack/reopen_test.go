@@ -53,7 +53,8 @@ func (s *slot) all() []*adapter {
 	return slices.Clone(s.adapters)
 }
 
-// expect has the next calls fail, and forgets the calls so far; called is how many there were since.
+// expect has the next calls fail, and forgets the calls so far; called is how many there
+// were since.
 func (s *slot) expect(errs ...error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,8 +81,8 @@ func (s *slot) reopen() (device.Device, error) {
 	return s.plug(), nil
 }
 
-// An interface that is removed comes back: connections go on, the address is announced, and the operator is told what he needs
-// to know, once.
+// An interface that is removed comes back: connections go on, the address is announced,
+// and the operator is told what he needs to know, once.
 func TestReopen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var frames seen
@@ -173,7 +174,8 @@ func TestReopen(t *testing.T) {
 
 const reopenInterval = 200 * time.Millisecond
 
-// A device that fails again at once is not told of again and again, but one that has worked meanwhile is.
+// A device that fails again at once is not told of again and again, but one that has
+// worked meanwhile is.
 func TestReopenFlapping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &ftcptest.Network{}
@@ -214,7 +216,8 @@ func TestReopenFlapping(t *testing.T) {
 	})
 }
 
-// Without Reopen a device that has failed stays failed, and the stack can still be closed.
+// Without Reopen a device that has failed stays failed, and the stack can still be
+// closed.
 func TestReopenNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &ftcptest.Network{}
@@ -237,8 +240,8 @@ func TestReopenNobody(t *testing.T) {
 	})
 }
 
-// A node that is not active, or not sure to be the only one that is, does not draw the clients to itself
-// when its interface is back. As soon as it is sure, it does.
+// A node that is not active, or not sure to be the only one that is, does not draw the
+// clients to itself when its interface is back. As soon as it is sure, it does.
 func TestReopenUnsure(t *testing.T) {
 	for _, tt := range []struct {
 		active bool
@@ -332,7 +335,8 @@ func TestReopenLesser(t *testing.T) {
 	})
 }
 
-// Without a MAC of the group, the address moves to the new device's, and peers learn of it.
+// Without a MAC of the group, the address moves to the new device's, and peers learn of
+// it.
 func TestReopenOwnMAC(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &ftcptest.Network{}
@@ -357,7 +361,8 @@ func TestReopenOwnMAC(t *testing.T) {
 	})
 }
 
-// The stack can be closed at any time, also while Reopen does not return. A device that is there too late is closed.
+// The stack can be closed at any time, also while Reopen does not return. A device that
+// is there too late is closed.
 func TestReopenClose(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
@@ -402,7 +407,8 @@ func TestReopenClose(t *testing.T) {
 	}
 }
 
-// Segments are sent, and the link closed, while devices come and go: for the race detector.
+// Segments are sent, and the link closed, while devices come and go: for the race
+// detector.
 func TestReopenConcurrent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &ftcptest.Network{}

@@ -11,8 +11,8 @@ const (
 	EtherTypeARP  EtherType = 0x0806
 	EtherTypeIPv6 EtherType = 0x86dd
 
-	// EtherTypePresence is what Presence is sent in: IEEE 802's Local Experimental EtherType 1, which
-	// others may use too.
+	// EtherTypePresence is what Presence is sent in: IEEE 802's Local Experimental
+	// EtherType 1, which others may use too.
 	EtherTypePresence EtherType = 0x88b5
 )
 

@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// Presence is what the nodes of a group say about themselves on the service network, beside
-// the link between them: who serves there can then be heard where the clients are.
+// Presence is what the nodes of a group say about themselves on the service network,
+// beside the link between them: who serves there can then be heard where the clients are.
 //
 // It is sent in an Ethernet frame of its own type, so that it needs no IP address and is
-// the same for both versions of IP. It is authenticated, not secret: who replays a message
-// is found out by its Nonce, and who sends one from another place is not found out at all.
+// the same for both versions of IP. It is authenticated, not secret: who replays a
+// message is found out by its Nonce, and who sends one from another place is not found
+// out at all.
 //
 // On the wire, in network byte order:
 //
@@ -21,8 +22,8 @@ import (
 //	Slot, Incarnation, Lineage, Epoch, Revision, Reigned, To, Nonce: 8 each,
 //	the first 16 bytes of HMAC-SHA256 (RFC 2104) over all of that
 //
-// Flags that this version does not know are ignored, and so is what follows the message, which
-// may be padding.
+// Flags that this version does not know are ignored, and so is what follows the message,
+// which may be padding.
 type Presence struct {
 	Kind        PresenceKind
 	Role        uint8  // a number of replpb.Role, which this package does not interpret
@@ -48,7 +49,8 @@ const (
 	PresenceAnswer
 	// PresenceBeacon is said unasked.
 	PresenceBeacon
-	// PresenceVerdict says that the receiver's lineage has lost against Lineage and Epoch.
+	// PresenceVerdict says that the receiver's lineage has lost against Lineage and
+	// Epoch.
 	PresenceVerdict
 )
 
@@ -97,9 +99,10 @@ func (p *Presence) flags() (flags byte) {
 	return flags
 }
 
-// ParsePresence reads the payload of an Ethernet frame of type EtherTypePresence. The error is
-// ErrPresenceShort, ErrPresenceMagic, ErrPresenceVersion, ErrPresenceMAC or ErrPresenceKind. Only
-// the last says something about a node of the group; the others may be anybody's.
+// ParsePresence reads the payload of an Ethernet frame of type EtherTypePresence. The
+// error is ErrPresenceShort, ErrPresenceMagic, ErrPresenceVersion, ErrPresenceMAC or
+// ErrPresenceKind. Only the last says something about a node of the group; the others may
+// be anybody's.
 func ParsePresence(b []byte, key *[32]byte) (Presence, error) {
 	if err := checkPresence(b); err != nil {
 		return Presence{}, err
@@ -117,7 +120,8 @@ func ParsePresence(b []byte, key *[32]byte) (Presence, error) {
 
 // checkPresence says whether b has the form of a presence message of this version.
 func checkPresence(b []byte) error {
-	// A shorter message may be of another version, or of another protocol: the type is for experiments.
+	// A shorter message may be of another version, or of another protocol: the type is
+	// for experiments.
 	switch {
 	case len(b) < 5:
 		return ErrPresenceShort
@@ -141,8 +145,8 @@ func readPresence(b []byte) Presence {
 	}
 }
 
-// signPresence is HMAC-SHA256 (RFC 2104 section 2), truncated. It is written out here because crypto/hmac
-// allocates, and anybody on the network can make us compute it.
+// signPresence is HMAC-SHA256 (RFC 2104 section 2), truncated. It is written out here
+// because crypto/hmac allocates, and anybody on the network can make us compute it.
 func signPresence(message *[presenceUnsigned]byte, key *[32]byte) [presenceMAC]byte {
 	var inner [sha256.BlockSize + presenceUnsigned]byte
 	var outer [sha256.BlockSize + sha256.Size]byte
@@ -160,7 +164,8 @@ func signPresence(message *[presenceUnsigned]byte, key *[32]byte) [presenceMAC]b
 	return [presenceMAC]byte(sum[:])
 }
 
-// String describes the message in one line. Names, which are random or hashes, are in hexadecimal.
+// String describes the message in one line. Names, which are random or hashes, are in
+// hexadecimal.
 func (p Presence) String() string {
 	b := fmt.Appendf(nil, "presence %v, role %d", p.Kind, p.Role)
 	if p.Standby {
@@ -184,7 +189,8 @@ func (p Presence) String() string {
 
 const maxMilliseconds = uint64((1<<63 - 1) / time.Millisecond)
 
-// formatPresence describes a frame. Without the key nobody can say whether it is authentic.
+// formatPresence describes a frame. Without the key nobody can say whether it is
+// authentic.
 func formatPresence(h Ethernet, payload []byte) string {
 	switch err := checkPresence(payload); err {
 	case nil:

@@ -178,7 +178,8 @@ func FuzzPresence(f *testing.F) {
 	f.Add(good[:PresenceLen-1])
 	f.Add([]byte("ftcp\x02"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		// As it is: hardly anything passes. Then as a node of the group would have signed it.
+		// As it is: hardly anything passes. Then as a node of the group would have signed
+		// it.
 		p, err := ParsePresence(b, &presenceKey)
 		if err == nil && len(b) < PresenceLen || err != nil && p != (Presence{}) {
 			t.Fatalf("%x: %+v, %v", b, p, err)

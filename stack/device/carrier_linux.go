@@ -2,8 +2,9 @@ package device
 
 import "golang.org/x/sys/unix"
 
-// Carrier says whether the interface is there, is up, and has carrier: netdevice(7). An interface
-// that cannot tell counts as having it. It takes three system calls, some microseconds.
+// Carrier says whether the interface is there, is up, and has carrier: netdevice(7). An
+// interface that cannot tell counts as having it. It takes three system calls, some
+// microseconds.
 func (p *Packet) Carrier() bool { return p.state() == running }
 
 // state is an interface's.
@@ -22,8 +23,8 @@ func (p *Packet) state() (s state) {
 	return s
 }
 
-// interfaceState is that of the interface that a packet socket is bound to, which may have been renamed, or removed and
-// replaced by another of the same name.
+// interfaceState is that of the interface that a packet socket is bound to, which may
+// have been renamed, or removed and replaced by another of the same name.
 func interfaceState(fd int) state {
 	sa, err := unix.Getsockname(fd)
 	link, ok := sa.(*unix.SockaddrLinklayer)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// waitCarrier waits until the device says want. The kernel tells the other end of a veth pair a moment later.
+// waitCarrier waits until the device says want. The kernel tells the other end of a veth
+// pair a moment later.
 func waitCarrier(t *testing.T, p *Packet, want bool, when string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); p.Carrier() != want; time.Sleep(time.Millisecond) {
@@ -15,7 +16,8 @@ func waitCarrier(t *testing.T, p *Packet, want bool, when string) {
 	}
 }
 
-// Carrier follows the interface and the cable, asked from any namespace and whether the device has noticed or not.
+// Carrier follows the interface and the cable, asked from any namespace and whether the
+// device has noticed or not.
 func TestPacketCarrier(t *testing.T) {
 	c := newCable(t)
 	dev := c.openPacket(t, service4)

@@ -13,6 +13,9 @@ const BufferSize = 64<<10 + 64
 //
 // Read and Write may be called at the same time, and Write by several
 // goroutines at once. Read is called by one goroutine.
+//
+// A device may also have a method Carrier() bool, which says whether its interface is
+// there, is up, and has carrier. It is called many times a second.
 type Device interface {
 	// Read waits until at least one packet is there, stores the packets that are
 	// there into pkts from the front, and returns how many. After Close it

@@ -28,10 +28,10 @@ const (
 const arpReply = 2
 
 // packetRules select the frames for a service address: the packets sent to it, and what
-// concerns it in ARP or neighbour discovery. The latter includes other
-// stations' claims to the address, and their answers to probes, which carry no
-// address of the one who asked: by these a standby knows that it is not cut off. What nodes say
-// about themselves (wire.Presence) names no address, and is for the services of both versions of IP.
+// concerns it in ARP or neighbour discovery. The latter includes other stations' claims
+// to the address, and their answers to probes, which carry no address of the one who
+// asked: by these a standby knows that it is not cut off. What nodes say about themselves
+// (wire.Presence) names no address, and is for the services of both versions of IP.
 func packetRules(addr netip.Addr, mac wire.MAC) []rule {
 	rules := []rule{
 		// The kernel has taken a VLAN's tag off already, so that the frame looks as if

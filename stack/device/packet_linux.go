@@ -211,9 +211,10 @@ func (p *Packet) Write(pkts []Outbound) error {
 	return p.failed("write", err)
 }
 
-// The kernel reports once that an interface went down, to Read or to Write, and
-// does not report that it was removed after that, nor that it is up again. So while it is down, Read looks from
-// time to time. A packet is no sign that it is up: it may have waited since before.
+// The kernel reports once that an interface went down, to Read or to Write, and does not
+// report that it was removed after that, nor that it is up again. So while it is down,
+// Read looks from time to time. A packet is no sign that it is up: it may have waited
+// since before.
 const downInterval = 200 * time.Millisecond
 
 func (p *Packet) setDown(down bool) {
@@ -230,8 +231,8 @@ func (p *Packet) setDown(down bool) {
 	p.sock.file.SetReadDeadline(deadline)
 }
 
-// look looks at the interface, and again after downInterval if it is not up. What Write is told from now on
-// counts, so the note that it was down is taken away first.
+// look looks at the interface, and again after downInterval if it is not up. What Write
+// is told from now on counts, so the note that it was down is taken away first.
 func (p *Packet) look() state {
 	p.setDown(false)
 	s := p.state()

@@ -14,8 +14,8 @@ import (
 	"github.com/ftcp-project/ftcp/wire"
 )
 
-// An interface is removed and comes back, with another MAC and another MTU. The stack sees both, and a client's connection
-// goes on.
+// An interface is removed and comes back, with another MAC and another MTU. The stack
+// sees both, and a client's connection goes on.
 func TestPacketReopened(t *testing.T) {
 	a, b := device.NewNamespace(t), device.NewNamespace(t)
 	check := func(err error) {

@@ -81,6 +81,7 @@ import (
 
 	"github.com/ftcp-project/ftcp/replication"
 	"github.com/ftcp-project/ftcp/replication/node"
+	"github.com/ftcp-project/ftcp/replication/peerlink"
 	"github.com/ftcp-project/ftcp/stack"
 	"github.com/ftcp-project/ftcp/stack/device"
 	"github.com/ftcp-project/ftcp/stack/local"
@@ -138,7 +139,7 @@ type Node struct {
 	LocalAddr netip.Addr
 
 	// Transport carries the links between nodes. Nil: the kernel's TCP.
-	Transport replication.Transport
+	Transport peerlink.Transport
 
 	// Heartbeat is the time between two signs of life on a link, and Misses is how many
 	// of them in a row may be missing before the other node counts as dead. Zero: 50 ms
@@ -155,6 +156,10 @@ type Node struct {
 	// received more stays unprotected when a standby comes. Zero: 256 KiB; negative:
 	// none.
 	History int
+
+	// ClaimAfter is how long a node that knows of an earlier reign, and neither hears of
+	// it nor has proof that it is over, waits before it serves anew. Zero: 10 s.
+	ClaimAfter time.Duration
 
 	// NoWake leaves out the ICMP messages by which a peer is told at a takeover to
 	// re-send at once what it has outstanding. One of them lowers its idea of the path's
@@ -243,7 +248,7 @@ func (n *Node) config() node.Config {
 		Group: replication.Config{
 			Group: n.Group, Bind: n.Bind, Peers: n.Peers, Transport: n.Transport,
 			Heartbeat: n.Heartbeat, Misses: n.Misses, MaxLag: n.MaxLag, History: n.History,
-			NoWake: n.NoWake, Logger: n.Logger,
+			ClaimAfter: n.ClaimAfter, NoWake: n.NoWake, Logger: n.Logger,
 		},
 		Secret: n.Secret, Port: DefaultPort, Mode: int(n.Mode), OwnMAC: n.OwnMAC,
 		From: n.LocalAddr,
@@ -310,9 +315,18 @@ func (n *Node) source() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.LocalAddr, 0))
 }
 
-// Handover makes the standby the active node and this node its standby, without the loss
-// of a connection. It fails if no standby is in sync.
-func (n *Node) Handover(ctx context.Context) error { return n.inner().Handover(ctx) }
+// Handover makes the standby the active node and this node its standby. It waits until
+// all connections are protected that can be. It fails if no standby is in sync. If there
+// are connections that the standby does not have, they are lost, and the error is a
+// *[LostError] that says how many and why. It returns when this node has joined the other.
+func (n *Node) Handover(ctx context.Context) error { return n.inner().Handover(ctx, false) }
+
+// HandoverAll is Handover, but changes nothing if a connection would be lost. The error is
+// a *[LostError] then, too.
+func (n *Node) HandoverAll(ctx context.Context) error { return n.inner().Handover(ctx, true) }
+
+// LostError says which connections a handover loses.
+type LostError = replication.LostError
 
 // Status describes a node.
 type Status = replication.Status

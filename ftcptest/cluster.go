@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/ftcp-project/ftcp"
 )
@@ -84,19 +85,19 @@ func (c *Cluster) Start() error {
 // Machine returns the i-th machine, counted from 0.
 func (c *Cluster) Machine(i int) *Machine { return c.machines[i] }
 
-// Active returns the machine whose node is active; nil if there is none. A machine that is cut off may
-// believe it is when another one has taken over: the higher epoch wins.
+// Active returns the machine whose node is active; nil if there is none. A machine that was paused may
+// believe it is when another one has taken over: the one that has been active for a shorter time wins.
 func (c *Cluster) Active() *Machine { return c.find("active") }
 
 // Standby returns the machine whose node could take over; nil if there is none.
 func (c *Cluster) Standby() *Machine { return c.find("standby") }
 
 func (c *Cluster) find(role string) (found *Machine) {
-	var epoch uint64
+	var since time.Time
 	for _, m := range c.machines {
 		if n := m.Node(); n != nil {
-			if st := n.Status(); st.Role == role && st.Epoch >= epoch {
-				found, epoch = m, st.Epoch
+			if st := n.Status(); st.Role == role && !st.Since.Before(since) {
+				found, since = m, st.Since
 			}
 		}
 	}
@@ -150,6 +151,8 @@ func (c *Cluster) Dial(ctx context.Context) (net.Conn, error) {
 	return c.Client().DialContext(ctx, "tcp", c.Address)
 }
 
+const settle = 150 * time.Millisecond
+
 // Close ends everything, the network included.
 func (c *Cluster) Close() {
 	for _, n := range c.clients {
@@ -158,5 +161,7 @@ func (c *Cluster) Close() {
 	for _, m := range c.machines {
 		m.close()
 	}
+	// Programs that pace themselves see that it is over, before a bubble's clock stops.
+	time.Sleep(settle)
 	c.Network.Close()
 }

@@ -185,7 +185,7 @@ func (t transport) Dial(ctx context.Context, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &processConn{c.(*ftcp.Conn), t.m}
+	s := newProcessConn(c, t.m)
 	return s, t.m.opened(s)
 }
 
@@ -220,7 +220,7 @@ func (l *processListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &processConn{c.(*ftcp.Conn), l.m}
+	s := newProcessConn(c, l.m)
 	return s, l.m.opened(s)
 }
 
@@ -235,6 +235,13 @@ func (l *processListener) abort() { l.Listener.Close() }
 type processConn struct {
 	*ftcp.Conn
 	m *Machine
+}
+
+// newProcessConn bounds what the kernel takes that cannot leave yet, as the transport of real nodes
+// does: signs of life wait behind it.
+func newProcessConn(c net.Conn, m *Machine) *processConn {
+	c.(*ftcp.Conn).SetWriteBuffer(256 << 10)
+	return &processConn{c.(*ftcp.Conn), m}
 }
 
 func (c *processConn) Close() error {

@@ -3,11 +3,12 @@ package replication
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/ftcp-project/ftcp/stack"
+	"github.com/ftcp-project/ftcp/replication/peerlink"
+	"github.com/ftcp-project/ftcp/replication/reign"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 	"github.com/ftcp-project/ftcp/wire/replpb"
 )
@@ -16,160 +17,180 @@ import (
 // what their handlers did.
 type follower struct {
 	g    *Group
-	link *link
+	link *peerlink.Link
+	mate reign.Member
 
-	wake   chan struct{}
-	heard  atomic.Int64 // when the active node was heard last, on the group's clock
-	inSync atomic.Bool  // this node may take over
+	wake    chan struct{} // there is something to report; holds one
+	sendEnd chan struct{} // closed when send has returned,
+	recvEnd chan struct{} // and receive
+
+	applying sync.Mutex // held while a frame is replayed
 
 	mu      sync.Mutex
 	byID    map[uint64]*replica
-	byConn  map[*stack.Conn]*replica
 	ready   []*replica // have progress to report
 	refused []*replpb.Progress
 	applied uint64 // all records up to this one are in memory
 	echo    int64  // the active node's clock, as heard last
+	ages    ages   // of what arrives from it
 	clock   uint32 // its timestamp clock, as heard last,
 	clockAt time.Time
-	stopped bool // nothing more is confirmed: this node is about to take over, or has given up
+	stopped bool // nothing more is replayed or confirmed: this node is about to take over, or has given up
 	bye     bool // the active node leaves on purpose
 	leaving bool // this node does
 	byeSent chan struct{}
-	sendEnd chan struct{} // closed when send has returned
+
+	saidListeners []string // in the hello
 }
 
-// replica is what a follower knows of one connection. What concerns verification is guarded by
-// the connection's lock, the rest by follower.mu.
-type replica struct {
-	id   uint64
-	conn *stack.Conn
+var (
+	errStopped = errors.New("replication: this node follows no more")
+	errLog     = errors.New("replication: the active node's log makes no sense")
+)
 
-	expect []digest // of the active node's output, ascending; with conn locked
-	gated  bool     // with conn locked
-	gateAt int64    // output before it may have left when the marks were set; with conn locked
-	recent time.Time
-
-	queued         bool
-	verified, read int64 // to report
-	said           replpb.Progress
-	gone           bool
-}
-
-// digest is the CRC-32C of the active node's output up to a position.
-type digest struct {
-	end int64
-	crc uint32
-	fin bool
-}
-
-// maxExpected bounds the digests of a replica whose handler is behind. Older ones
-// are implied by newer ones; when there are too many, every other is left out.
-const maxExpected = 256
-
-// follow makes this node the standby of l's other end. It returns true when this node has become active.
-func (g *Group) follow(l *link) bool {
+// follow makes this node the standby to be of the node at the other end of the event's link.
+func (g *Group) follow(mate reign.Member, e event) {
 	f := &follower{
-		g: g, link: l, wake: make(chan struct{}, 1),
-		byID: map[uint64]*replica{}, byConn: map[*stack.Conn]*replica{},
-		byeSent: make(chan struct{}), sendEnd: make(chan struct{}),
+		g: g, link: e.link, mate: mate, wake: make(chan struct{}, 1),
+		byID:    map[uint64]*replica{},
+		byeSent: make(chan struct{}), sendEnd: make(chan struct{}), recvEnd: make(chan struct{}),
 	}
-	f.heard.Store(g.clock())
+	f.ages.heard, f.ages.arrived = g.now(), g.now()
+	f.saidListeners = g.settings().Listeners
+	for _, d := range peerlink.Differences(g.settings(), e.hello.settings) {
+		g.notes.warn("ftcp: the active node is configured otherwise", "active", e.link.RemoteAddr(), "what", d)
+	}
 	g.follower.Store(f)
 	g.wg.Go(f.send)
-	g.wg.Go(f.watch)
-	stop := make(chan struct{})
-	defer close(stop)
 	g.wg.Go(func() {
-		select {
-		case <-g.ctx.Done():
-			l.close()
-		case <-stop:
-		}
+		err := f.receive()
+		close(f.recvEnd)
+		f.stopConfirming()
+		g.post(reign.Closed{Peer: mate.Incarnation, How: f.closing(err)})
 	})
+}
 
-	err := f.receive()
-	return g.activeLost(f, err)
+// closing says how the link ended, by the error of the last Receive.
+func (f *follower) closing(err error) reign.Closing {
+	f.g.notes.info("ftcp: the link to the active node has ended", "active", f.link.RemoteAddr(), "err", err)
+	if peerlink.ClosedByPeer(err) {
+		return reign.ByKernel
+	}
+	return reign.ByOther
 }
 
 // receive replays what the active node says, until the link ends.
 func (f *follower) receive() error {
 	var frame replpb.Frame
 	for {
-		if err := f.link.receive(&frame); err != nil {
+		payload, err := f.link.Receive(&frame)
+		if err != nil {
 			return err
 		}
-		if err := f.take(&frame); err != nil {
+		if err := f.take(&frame, payload); err != nil {
+			if err != errStopped { // then the link is needed: see claim
+				f.link.Close()
+			}
 			return err
 		}
-		if frame.Goodbye {
-			return errGoodbye
-		}
-		if f.link.buffered() == 0 {
-			f.kick() // one confirmation for a burst
+		if f.link.Buffered() == 0 {
+			kick(f.wake) // one confirmation for a burst
 		}
 	}
 }
 
 // take handles one frame.
-func (f *follower) take(frame *replpb.Frame) error {
-	g := f.g
-	f.heard.Store(g.clock())
-	if _, epoch, _ := g.state(); frame.Epoch != epoch {
-		return fmt.Errorf("replication: the active node speaks of epoch %d, after %d", frame.Epoch, epoch)
-	}
-	for _, r := range frame.Records {
-		if err := f.apply(r); err != nil {
-			return err
-		}
-	}
+func (f *follower) take(frame *replpb.Frame, payload []byte) error {
+	f.applying.Lock()
+	defer f.applying.Unlock()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.stopped {
-		return errSilent
+	stopped := f.stopped
+	f.ages.take(f.g.now(), time.Duration(frame.ClockUs)*time.Microsecond)
+	f.echo = max(f.echo, frame.ClockUs)
+	f.mu.Unlock()
+	if stopped {
+		return errStopped
 	}
-	if frame.Lsn < f.applied {
-		return fmt.Errorf("replication: the log goes back from %d to %d", f.applied, frame.Lsn)
-	}
-	f.applied = frame.Lsn
-	f.echo, f.clock, f.clockAt = frame.ClockUs, frame.TimestampMs, time.Now()
-	f.bye = frame.Goodbye
-	if frame.InSync && !f.inSync.Load() {
-		f.inSync.Store(true)
-		g.stack.Mirrored()
-		g.setRole(replpb.Role_ROLE_STANDBY, frame.Epoch)
+	switch body := frame.Body.(type) {
+	case *replpb.Frame_Log:
+		return f.takeLog(body.Log, payload)
+	case *replpb.Frame_Goodbye:
+		f.mu.Lock()
+		f.bye = true
+		f.mu.Unlock()
+		f.g.post(f.g.tick()) // when it was said
+		f.g.post(reign.Bye{Peer: f.mate.Incarnation})
 	}
 	return nil
 }
 
+func (f *follower) takeLog(log *replpb.Log, payload []byte) error {
+	cut := peerlink.Payload(payload)
+	for _, r := range log.Records {
+		input, err := cut.Cut(r)
+		if err != nil {
+			return err
+		}
+		if err := f.apply(r, input); err != nil {
+			return err
+		}
+	}
+	if err := cut.Done(); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if log.Lsn < f.applied {
+		return fmt.Errorf("%w: it goes back from record %d to %d", errLog, f.applied, log.Lsn)
+	}
+	f.applied = log.Lsn
+	f.clock, f.clockAt = log.TimestampMs, time.Now()
+	if log.InSync != 0 {
+		f.g.stack.Mirrored()
+		f.g.admitted(f.mate, log.InSync)
+	}
+	return nil
+}
+
+// admitted tells the machine that this node is a member of the set.
+func (g *Group) admitted(active reign.Member, revision uint64) {
+	g.mu.Lock()
+	r := g.machine.Record()
+	g.mu.Unlock()
+	r.Revision, r.Active, r.Set = revision, active, []reign.Member{g.self}
+	g.post(reign.Admitted{Record: r})
+}
+
 // apply replays one record. An error is one of the active node, and ends the link; what is
 // wrong with this node's replica only ends the replica.
-func (f *follower) apply(rec *replpb.Record) error {
+func (f *follower) apply(rec *replpb.Record, input []byte) error {
 	f.mu.Lock()
 	r := f.byID[rec.Conn]
-	stopped := f.stopped
 	f.mu.Unlock()
-	if stopped {
-		return errSilent
-	}
-	switch {
-	case rec.Open != nil:
+	if open, ok := rec.Step.(*replpb.Record_Open); ok {
 		if r != nil {
-			return fmt.Errorf("replication: connection %d opens twice", rec.Conn)
+			return fmt.Errorf("%w: connection %d opens twice", errLog, rec.Conn)
 		}
-		return f.open(rec.Conn, rec.Open)
-	case r == nil || r.gone:
+		return f.open(rec.Conn, open.Open)
+	}
+	if r == nil {
 		return nil // refused before
-	case rec.Answer != nil:
-		return f.answer(r, rec.Answer)
-	case rec.Delta != nil:
-		f.delta(r, rec.Delta)
-	case rec.End != nil:
-		err := endError(rec.End.Reason)
+	}
+	switch step := rec.Step.(type) {
+	case *replpb.Record_Answer:
+		return r.answer(step.Answer)
+	case *replpb.Record_Delta:
+		r.delta(step.Delta, input)
+	case *replpb.Record_Gate:
+		r.conn.Do(func(*tcp.Core) { r.gate(step.Gate) })
+	case *replpb.Record_Event:
+		r.event(step.Event)
+	case *replpb.Record_End:
 		f.forget(r)
-		r.conn.Do(func(core *tcp.Core) { core.End(err) })
-	case rec.Release:
+		r.end(endError(step.End.Reason))
+	case *replpb.Record_Release:
 		f.forget(r)
-		r.conn.Do(func(core *tcp.Core) { core.End(ErrUnprotected) })
+		r.end(ErrUnprotected)
 	}
 	return nil
 }
@@ -179,141 +200,113 @@ func (f *follower) open(id uint64, o *replpb.Open) error {
 	if err != nil {
 		return err
 	}
-	c, err := f.g.stack.Restore(local, remote, mac, snap, o.Dial)
+	if o.Dial == 0 {
+		switch waits, ok := f.g.stack.Waits(local); {
+		case !ok:
+			f.refuseID(id, replpb.Refused_NO_LISTENER, "")
+			return nil
+		case waits > f.g.cfg.MaxLag:
+			f.refuseID(id, replpb.Refused_NOT_ACCEPTED, "")
+			return nil
+		}
+	}
+	r := &replica{f: f, id: id, recent: time.Now(), said: said{verified: 1, read: 1}, verified: 1, lost: f.g.cfg.History < 0}
+	c, err := f.g.stack.Restore(local, remote, mac, snap, o.Dial, r)
 	if err != nil {
-		f.mu.Lock()
-		f.refused = append(f.refused, &replpb.Progress{Conn: id, Refused: err.Error()})
-		f.mu.Unlock()
+		f.refuseID(id, replpb.Refused_OTHER, err.Error())
 		return nil
 	}
-	if f.g.cfg.History > 0 {
-		c.View(func(core *tcp.Core) { core.Retain(1) })
-	}
-	r := &replica{id: id, conn: c, verified: 1, read: 1, recent: time.Now()}
+	r.conn = c
+	c.View(r.bound)
 	f.mu.Lock()
-	f.byID[id], f.byConn[c] = r, r
+	f.byID[id] = r
 	f.mu.Unlock()
+	c.Do(func(*tcp.Core) {}) // what its handler has done meanwhile
 	return nil
 }
 
-func (f *follower) answer(r *replica, o *replpb.Open) error {
-	_, _, mac, snap, err := parseOpen(o)
-	if err != nil {
-		return err
-	}
-	if err := r.conn.Answer(mac, snap); err != nil {
-		f.refuse(r, err)
-	}
-	return nil
-}
-
-func (f *follower) delta(r *replica, d *replpb.Delta) {
-	var err error
-	r.conn.Do(func(core *tcp.Core) {
-		if core.Ended() {
-			return
-		}
-		now := time.Now()
-		u := tcp.Update{
-			InAt: d.InputAt, Input: d.Input, InFIN: d.InputFin,
-			Una: d.Una, Edge: d.Edge, SndWnd: int64(d.SendWindow), TSRecent: d.TsRecent, Biggest: int(d.SegmentSize), PathMSS: int(d.PathMss),
-		}
-		if len(d.Input) > 0 || d.Una > core.Positions().Una {
-			r.recent = now
-		}
-		if err = core.Replay(now, &u); err != nil {
-			return
-		}
-		if n := len(r.expect); n == 0 || r.expect[n-1].end < d.OutputEnd {
-			r.expect = append(r.expect, digest{d.OutputEnd, d.OutputCrc, d.OutputFin})
-			if len(r.expect) > maxExpected {
-				thin := r.expect[:0]
-				for i, e := range r.expect {
-					if i%2 == 1 || i == n {
-						thin = append(thin, e)
-					}
-				}
-				r.expect = thin
-			}
-		}
-		if d.Gate {
-			r.gated, r.gateAt = true, d.OutputEnd
-		}
-		// Do ends in news, which verifies.
-	})
-	if err != nil {
-		f.refuse(r, err)
-	}
-}
-
-// news is called with c locked, when its handler may have read or written.
-func (f *follower) news(c *stack.Conn, core *tcp.Core) {
+func (f *follower) refuseID(id uint64, reason replpb.Refused_Reason, detail string) {
 	f.mu.Lock()
-	r := f.byConn[c]
+	f.refused = append(f.refused, &replpb.Progress{Conn: id, Refused: &replpb.Refused{Reason: reason, Detail: detail}})
 	f.mu.Unlock()
-	if r != nil && errors.Is(core.Err(), stack.ErrGivenUp) {
-		f.refuse(r, core.Err())
-	}
-	if r == nil || !core.Replica() || core.Ended() {
-		return
-	}
-	for len(r.expect) > 0 {
-		e := r.expect[0]
-		done, err := core.Verify(time.Now(), e.end, e.crc, e.fin)
-		if err != nil {
-			core.End(err)
-			f.refuse(r, err)
-			return
-		}
-		if !done {
-			break
-		}
-		r.expect = r.expect[:copy(r.expect, r.expect[1:])]
-	}
-	f.g.boundHistory(core)
-	p := core.Positions()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	r.verified, r.read = core.Verified(), p.Read
-	worth := r.verified > r.said.Verified ||
-		r.read-r.said.Read >= lazyBytes || r.read > r.said.Read && r.read == p.InEnd
-	if worth && !r.queued && !r.gone {
-		r.queued = true
-		f.ready = append(f.ready, r)
-		f.kick()
-	}
+	kick(f.wake)
 }
 
 // refuse gives a replica up, and tells the active node.
-func (f *follower) refuse(r *replica, why error) {
+func (f *follower) refuse(r *replica, reason replpb.Refused_Reason, detail string) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if r.gone {
-		return
+	known := f.byID[r.id] == r && !f.stopped
+	delete(f.byID, r.id)
+	f.mu.Unlock()
+	if known {
+		f.g.notes.warn("ftcp: a replica is of no use", "peer", r.conn.RemoteAddr(), "local", r.conn.LocalAddr(),
+			"why", refusal(&replpb.Refused{Reason: reason, Detail: detail}))
+		f.refuseID(r.id, reason, detail)
 	}
-	f.g.log.Warn("ftcp: a replica is of no use", "peer", r.conn.RemoteAddr(), "local", r.conn.LocalAddr(), "why", why)
-	f.refused = append(f.refused, &replpb.Progress{Conn: r.id, Refused: why.Error()})
-	f.forgetLocked(r)
-	f.kick()
 }
 
 func (f *follower) forget(r *replica) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.forgetLocked(r)
-}
-
-func (f *follower) forgetLocked(r *replica) {
-	r.gone = true
 	delete(f.byID, r.id)
-	delete(f.byConn, r.conn)
 }
 
-func (f *follower) kick() {
-	select {
-	case f.wake <- struct{}{}:
-	default:
+// report queues a replica whose progress is to be reported: at once, or with the next heartbeat.
+func (f *follower) report(r *replica, now bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped || f.byID[r.id] != r {
+		return
 	}
+	if !r.queued {
+		r.queued = true
+		f.ready = append(f.ready, r)
+	}
+	if now {
+		kick(f.wake)
+	}
+}
+
+// stop ends all replaying and confirming. When it returns, no replica changes any more by what the
+// active node says, and nothing is confirmed that was not in memory before.
+func (f *follower) stop() {
+	f.stopConfirming()
+	f.link.Interrupt()
+	f.applying.Lock()
+	f.applying.Unlock()
+}
+
+func (f *follower) stopConfirming() {
+	f.mu.Lock()
+	f.stopped = true
+	f.mu.Unlock()
+	kick(f.wake)
+}
+
+// told says that the active node has said that it leaves.
+func (f *follower) told() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bye
+}
+
+// timestamp is the active node's clock of TCP timestamps now, as far as is known.
+func (f *follower) timestamp() uint32 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.clock + uint32(time.Since(f.clockAt)/time.Millisecond)
+}
+
+// replicas returns all, first those whose peers have spoken lately: they wait for an answer.
+func (f *follower) replicas() []*replica {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := make([]*replica, 0, len(f.byID))
+	for _, r := range f.byID {
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b *replica) int { return b.recent.Compare(a.recent) })
+	return all
 }
 
 // send is the goroutine that confirms and reports.
@@ -321,7 +314,7 @@ func (f *follower) send() {
 	defer close(f.sendEnd)
 	beat := time.NewTicker(f.g.cfg.Heartbeat)
 	defer beat.Stop()
-	var confirmed uint64
+	w := &reportWriter{f: f}
 	for {
 		due := false
 		select {
@@ -329,69 +322,41 @@ func (f *follower) send() {
 		case <-beat.C:
 			due = true
 		case <-f.g.ctx.Done():
+			f.link.Close()
 			return
 		}
-		frame := replpb.Frame{}
-		f.mu.Lock()
-		if f.stopped {
-			f.mu.Unlock()
-			return
-		}
-		frame.ConfirmedLsn = f.applied
-		frame.EchoClockUs = f.echo
-		frame.Goodbye = f.leaving
-		frame.Progress, f.refused = f.refused, nil
-		for i, r := range f.ready {
-			r.queued = false
-			f.ready[i] = nil
-			if !r.gone {
-				r.said.Verified, r.said.Read = r.verified, r.read
-				frame.Progress = append(frame.Progress, &replpb.Progress{Conn: r.id, Verified: r.verified, Read: r.read})
+		if due {
+			w.overdue(time.Now())
+			if !w.settings() {
+				return
 			}
 		}
-		f.ready = f.ready[:0]
-		if len(frame.Progress) == 0 && frame.ConfirmedLsn == confirmed && !due && !frame.Goodbye {
-			f.mu.Unlock()
-			continue
-		}
-		f.mu.Unlock()
-		_, frame.Epoch, _ = f.g.state()
-		frame.ClockUs = f.g.clock()
-		if err := f.link.send(&frame); err != nil {
-			f.link.close()
-			return
-		}
-		confirmed = frame.ConfirmedLsn
-		if frame.Goodbye {
-			close(f.byeSent)
+		if done := w.write(due); done {
 			return
 		}
 	}
 }
 
-// watch looks for an active node that is silent.
-//
-// One that answers for the service address lives, and may only be slow: to give it up at once would cost
-// its connections their protection. But it has to be given up before it may go on
-// alone, see inDoubt.
-func (f *follower) watch() {
-	g := f.g
-	stopped := func() bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.stopped
-	}
-	for g.untilSilent(&f.heard, max(g.silence()-probeWait, g.silence()/2), stopped, nil) {
-		last := f.heard.Load()
-		heard := func() bool { return f.heard.Load() != last || stopped() }
-		if g.stack.Probe(probeWait) && !g.untilSilent(&f.heard, 3*g.silence(), heard, nil) || heard() {
-			continue
+// claim tells the old active node that its reign is over, should it still live, and holds the link
+// until it has closed it: a link that breaks without this message says that the standby's
+// process has ended.
+func (f *follower) claim(r reign.Reign) {
+	<-f.sendEnd
+	<-f.recvEnd
+	stop := make(chan struct{})
+	defer close(stop)
+	f.g.wg.Go(func() {
+		select {
+		case <-f.g.ctx.Done():
+		case <-stop:
 		}
-		f.mu.Lock()
-		f.stopped = true
-		f.mu.Unlock()
-		f.link.interrupt()
-		return
+		f.link.Close()
+	})
+	frame := replpb.Frame{ClockUs: f.g.clock(), Body: &replpb.Frame_Claim{Claim: &replpb.Claim{
+		Reign: &replpb.Reign{Lineage: r.Lineage, Epoch: r.Epoch},
+	}}}
+	if f.link.Send(&frame) == nil {
+		f.link.Drain()
 	}
 }
 
@@ -400,9 +365,10 @@ func (f *follower) goodbye() {
 	f.mu.Lock()
 	f.leaving = true
 	f.mu.Unlock()
-	f.kick()
+	kick(f.wake)
 	select {
 	case <-f.byeSent:
-	case <-time.After(f.g.silence()):
+	case <-f.sendEnd:
+	case <-time.After(f.g.cfg.silence()):
 	}
 }

@@ -3,96 +3,62 @@ package replication
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/ftcp-project/ftcp/replication/digest"
+	"github.com/ftcp-project/ftcp/replication/peerlink"
+	"github.com/ftcp-project/ftcp/replication/reign"
 	"github.com/ftcp-project/ftcp/stack"
-	"github.com/ftcp-project/ftcp/stack/tcp"
-	"github.com/ftcp-project/ftcp/wire/replpb"
 )
 
-// Config configures a Group.
-type Config struct {
-	Group     string    // name
-	Keys      *Keys     // of the group
-	Bind      string    // address on which other nodes reach this one
-	Peers     []string  // the other nodes; this one may be among them
-	Transport Transport // nil: TCP
-
-	// Heartbeat is the time between two signs of life, and Misses how many of them may be
-	// missed. Zero: DefaultHeartbeat and DefaultMisses.
-	Heartbeat time.Duration
-	Misses    int
-
-	// MaxLag is how long a connection may wait for the standby's handler before it goes on
-	// unprotected. Zero: DefaultMaxLag.
-	MaxLag time.Duration
-
-	// History is how many bytes of its input a connection keeps for a standby that
-	// comes later. Zero: DefaultHistory; negative: none.
-	History int
-
-	// NoWake leaves out the ICMP messages that make peers re-send at once after a takeover.
-	NoWake bool
-
-	Logger *slog.Logger // nil: slog.Default
-}
-
-// Defaults: a machine that stops is noticed in less than 200 ms, so that the
-// peers' first retransmissions find the new node.
-const (
-	DefaultHeartbeat = 50 * time.Millisecond
-	DefaultMisses    = 3
-	DefaultMaxLag    = 5 * time.Second
-	DefaultHistory   = 256 << 10
-)
-
-// ErrFenced is the error of connections on a node that another one has replaced.
-var ErrFenced = errors.New("replication: another node has taken over")
-
-// ErrUnprotected is the error of replicas that did not know enough of their connection when
-// the active node died.
-var ErrUnprotected = errors.New("replication: the connection was not protected when its node died")
-
-// Group is this node's part in its group. Its methods may be called at the same time.
+// Group is this node's part in its group: the shell around package reign. One goroutine steps
+// the machine and carries out its actions; see act.go. Its methods may be called at the same time.
 type Group struct {
-	cfg   Config
-	stack *stack.Stack
-	log   *slog.Logger
-	id    string // random; names this process and breaks ties
-	start time.Time
+	cfg    Config
+	stack  *stack.Stack
+	self   reign.Member
+	start  time.Time
+	digest *digest.Key
+	key    [32]byte // of presence messages
+	notes  *notes   // the log
 
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	events queue
 	ready  chan struct{} // closed when it is clear who serves, or starting has failed
 
 	listener net.Listener
+	door     peerlink.Door
+	peers    []*peer
+	asked    questions
+	listened time.Duration // when the service network was last asked for a sign; used by run only
 
-	// session and follower are what the stack's news go to: at most one of them is set.
-	session  atomic.Pointer[session]
+	// leader and follower are what the stack's news go to: at most one of them is set.
+	leader   atomic.Pointer[leader]
 	follower atomic.Pointer[follower]
 
-	// sureUntil is until when, on this node's clock, no standby can have taken over.
+	// sureUntil is until when, on this node's clock in microseconds, no standby can have taken
+	// over: rule of answers without state. See sure.
 	sureUntil atomic.Int64
 
-	mu      sync.Mutex
-	role    replpb.Role
-	spare   bool // starting, and another node is active and has a standby
-	epoch   uint64
-	rivals  map[string]time.Time // nodes that are starting too, and when they were heard
-	failed  error                // why starting failed
-	changed chan struct{}        // closed, and made anew, when role or epoch change
+	history  atomic.Int64 // bytes that are kept for standbys to come, in total
+	released atomic.Uint64
 
-	started  atomic.Bool
-	closing  atomic.Bool
-	released atomic.Uint64 // connections that lost their protection
+	mu       sync.Mutex
+	machine  *reign.Machine
+	settled  bool          // ready is closed
+	failed   error         // why starting failed
+	stranger time.Duration // since when only a stranger answers for the service address; 0: none does
+	changed  chan struct{} // closed, and made anew, when role or reign change
+
+	started atomic.Bool
 }
 
 // alwaysSure is sureUntil of a node without a standby.
@@ -101,39 +67,46 @@ const alwaysSure = 1<<63 - 1
 // New returns a Group for a stack that no link has been added to yet. It silences the stack until
 // Start has found out this node's role.
 func New(cfg Config, s *stack.Stack) *Group {
-	if cfg.Transport == nil {
-		cfg.Transport = tcpTransport{}
+	cfg.setDefaults()
+	var id [8]byte
+	rand.Read(id[:])
+	self := reign.Member{Slot: cfg.slot(), Incarnation: binary.BigEndian.Uint64(id[:]) | 1}
+	name := hex.EncodeToString(id[:4])
+	if self.Slot == "" {
+		self.Slot = "process " + hex.EncodeToString(id[:])
 	}
-	if cfg.Heartbeat == 0 {
-		cfg.Heartbeat = DefaultHeartbeat
-	}
-	if cfg.Misses == 0 {
-		cfg.Misses = DefaultMisses
-	}
-	if cfg.MaxLag == 0 {
-		cfg.MaxLag = DefaultMaxLag
-	}
-	if cfg.History == 0 {
-		cfg.History = DefaultHistory
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
-	id := make([]byte, 8)
-	rand.Read(id)
+	secret := cfg.Keys.Digest()
 	g := &Group{
-		cfg: cfg, stack: s, id: hex.EncodeToString(id), start: time.Now(),
+		cfg: cfg, stack: s, self: self, start: time.Now(),
+		digest: digest.NewKey(&secret), key: cfg.Keys.Presence(),
+		notes: newNotes(cfg.Logger.With("group", cfg.Group, "node", name)),
 		ready: make(chan struct{}), changed: make(chan struct{}),
-		role: replpb.Role_ROLE_STARTING, rivals: map[string]time.Time{},
 	}
-	g.log = cfg.Logger.With("group", cfg.Group, "node", g.id[:8])
+	g.events.init()
+	g.machine = reign.New(&reign.Config{
+		Self: self, Silence: cfg.silence(), Round: roundTime, ClaimAfter: cfg.ClaimAfter,
+		Lineage: newLineage,
+	}, 0)
+	for _, address := range cfg.Peers {
+		g.peers = append(g.peers, &peer{address: address})
+	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	s.Silence()
-	s.Observe(g, g.sure)
+	s.Observe(observer{g}, g.sure)
+	s.OnPresence(g.inputPresence)
 	return g
 }
 
-// Start joins the group, and returns when this node serves or is being brought up to date.
+// roundTime is how long a round of questions takes: an answer on the service network needs less.
+const roundTime = 25 * time.Millisecond
+
+func newLineage() uint64 {
+	var b [8]byte
+	rand.Read(b[:])
+	return binary.BigEndian.Uint64(b[:]) | 1
+}
+
+// Start joins the group, and returns when it is clear who serves.
 // The stack must have its first link.
 func (g *Group) Start(ctx context.Context) error {
 	l, err := g.cfg.Transport.Listen(ctx, g.cfg.Bind)
@@ -142,8 +115,10 @@ func (g *Group) Start(ctx context.Context) error {
 	}
 	g.listener = l
 	g.started.Store(true)
-	g.wg.Go(g.accept)
+	g.door.Refused = g.refusedLink
+	g.wg.Go(func() { g.door.Serve(l, g.cfg.Keys, g.hello, g.welcome) })
 	g.wg.Go(g.run)
+	g.wg.Go(g.beacon)
 	select {
 	case <-g.ready:
 	case <-ctx.Done():
@@ -161,310 +136,169 @@ func (g *Group) Start(ctx context.Context) error {
 // Started says whether Start has been called, and could listen for links.
 func (g *Group) Started() bool { return g.started.Load() }
 
-// fail ends the search for a role.
+// fail ends the search for a role, unless it has ended.
 func (g *Group) fail(err error) {
 	g.mu.Lock()
-	if g.failed == nil {
+	defer g.mu.Unlock()
+	if !g.settled {
 		g.failed = err
+		g.settleLocked()
 	}
-	g.mu.Unlock()
-	g.cancel()
 }
 
-// silence is how long the other side may be silent before it counts as dead.
-func (g *Group) silence() time.Duration { return g.cfg.Heartbeat * time.Duration(g.cfg.Misses) }
+// settleLocked lets Start return.
+func (g *Group) settleLocked() {
+	if !g.settled {
+		g.settled = true
+		close(g.ready)
+	}
+}
 
-// probeWait is how long an answer to a probe for the service address may take.
-const probeWait = 25 * time.Millisecond
+// now is this node's clock for package reign: the time since it began.
+func (g *Group) now() time.Duration { return time.Since(g.start) }
 
-// clock is this node's clock: microseconds since it began.
-func (g *Group) clock() int64 { return time.Since(g.start).Microseconds() }
+// clock is the same in microseconds, as it stands on the link.
+func (g *Group) clock() int64 { return g.now().Microseconds() }
 
 // sure says that no other node can have taken over: there is no standby, or it
 // has heard us so recently that it still waits.
 func (g *Group) sure() bool { return g.clock() < g.sureUntil.Load() }
 
-// setRole changes the role and tells those who wait for it.
-func (g *Group) setRole(role replpb.Role, epoch uint64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.setRoleLocked(role, epoch)
+// event is an event for the machine, with the link that belongs to it.
+type event struct {
+	reign.Event
+	link  *peerlink.Link // of a statement, or of a node that is Linked; it is closed unless an action uses it
+	hello *helloOf       // of the same
 }
 
-func (g *Group) setRoleLocked(role replpb.Role, epoch uint64) {
-	if role != g.role || epoch != g.epoch {
-		g.log.Info("ftcp: role", "role", RoleName(role), "epoch", epoch)
-	}
-	g.role, g.epoch, g.spare = role, max(g.epoch, epoch), false
-	close(g.changed)
-	g.changed = make(chan struct{})
-	if role == replpb.Role_ROLE_ACTIVE || role == replpb.Role_ROLE_JOINING {
-		g.settleLocked()
-	}
-}
+// post hands an event to the goroutine that steps the machine. It never waits.
+func (g *Group) post(e reign.Event) { g.events.push(event{Event: e}) }
 
-// setSpare takes note that another node is active and has a standby. This one
-// waits for a place.
-func (g *Group) setSpare(epoch uint64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.spare {
-		g.setRoleLocked(g.role, epoch)
-		g.spare = true
-		g.settleLocked()
-	}
-}
-
-// settleLocked lets Start return: it is clear who serves.
-func (g *Group) settleLocked() {
-	select {
-	case <-g.ready:
-	default:
-		close(g.ready)
-	}
-}
-
-func (g *Group) state() (role replpb.Role, epoch uint64, changed <-chan struct{}) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.role, g.epoch, g.changed
-}
-
-func (g *Group) isSpare() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.spare
-}
-
-// RoleName is a role in one word.
-func RoleName(r replpb.Role) string {
-	switch r {
-	case replpb.Role_ROLE_STARTING:
-		return "starting"
-	case replpb.Role_ROLE_JOINING:
-		return "joining"
-	case replpb.Role_ROLE_STANDBY:
-		return "standby"
-	case replpb.Role_ROLE_ACTIVE:
-		return "active"
-	case replpb.Role_ROLE_FENCED:
-		return "fenced"
-	}
-	return "unknown"
-}
-
-// run plays the roles, one after the other.
+// run steps the machine until the group ends.
 func (g *Group) run() {
-	for g.ctx.Err() == nil && !g.closing.Load() {
-		l, err := g.findRole()
-		switch {
-		case err != nil:
-			g.mu.Lock()
-			if g.failed == nil {
-				g.failed = err
-			}
-			g.settleLocked()
-			g.mu.Unlock()
-			return
-		case l != nil:
-			if !g.follow(l) {
-				continue
-			}
-			fallthrough
-		default:
-			g.serve()
-		}
-	}
-}
-
-// serve is the active node's part: sessions come by accept. It returns when the node is fenced or closed.
-func (g *Group) serve() {
-	look := time.NewTicker(rivalEvery)
-	defer look.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		role, _, changed := g.state()
-		if role != replpb.Role_ROLE_ACTIVE && role != replpb.Role_ROLE_FENCED {
-			return
-		}
 		select {
-		case <-changed:
-		case <-look.C:
-			if g.session.Load() == nil {
-				g.lookForRival()
-			}
+		case <-g.events.wake:
+		case <-timer.C:
+			g.events.push(event{Event: g.tick()})
 		case <-g.ctx.Done():
+			g.events.close()
 			return
 		}
-	}
-}
-
-// rivalEvery is how often an active node without a standby looks for another active one.
-const rivalEvery = time.Second
-
-// lookForRival asks the peers whether one of them is active too. That should not be, see the package's
-// documentation; but if it is, it shall not remain so. The higher epoch stays.
-func (g *Group) lookForRival() {
-	for _, peer := range g.cfg.Peers {
-		ctx, cancel := context.WithTimeout(g.ctx, askTimeout)
-		a := g.askPeer(ctx, peer)
-		cancel()
-		if a.err != nil {
-			continue
-		}
-		a.link.close()
-		if g.outrankedBy(a.hello) {
-			g.fence(a.hello.Epoch)
+		for {
+			e, ok := g.events.pop()
+			if !ok {
+				break
+			}
+			timer.Reset(g.step(e))
 		}
 	}
 }
 
-// outrankedBy says whether this node, if it is active, has to yield: to another active one, or because
-// there has been a later reign, of whomever.
-func (g *Group) outrankedBy(other *replpb.Hello) bool {
-	epoch := g.knownEpoch()
-	return other.Epoch > epoch ||
-		other.Epoch == epoch && other.Role == replpb.Role_ROLE_ACTIVE && other.Node < g.id
-}
-
-// fence ends this node's reign: another one has the given epoch.
-func (g *Group) fence(epoch uint64) {
+// step lets the machine take note of an event, and carries out what follows. It returns when to
+// tick.
+func (g *Group) step(e event) (wait time.Duration) {
+	now := g.now()
 	g.mu.Lock()
-	if g.role != replpb.Role_ROLE_ACTIVE {
-		g.mu.Unlock()
-		return
-	}
-	g.setRoleLocked(replpb.Role_ROLE_FENCED, epoch)
+	role, record := g.machine.Role(), g.machine.Record()
+	actions, next := g.machine.Step(now, e.Event)
+	after, known := g.machine.Role(), g.machine.Record()
 	g.mu.Unlock()
-	g.log.Warn("ftcp: fenced: another node serves", "epoch", epoch)
-	g.stack.Deactivate(ErrFenced)
-	if s := g.session.Swap(nil); s != nil {
-		s.link.close()
+	link := e.link
+	for _, a := range actions {
+		if g.act(a, e) {
+			link = nil
+		}
 	}
-	g.setRole(replpb.Role_ROLE_STARTING, epoch)
+	if link != nil {
+		link.Close()
+	}
+	changed := after != role || known.Reign != record.Reign
+	heard := known.Active != record.Active // who serves
+	if changed {
+		g.notes.info("ftcp: role", "role", after.String(), "lineage", lineageName(known.Reign.Lineage), "epoch", known.Reign.Epoch)
+	}
+	g.mu.Lock()
+	g.lookSettledLocked(e.Event)
+	if changed || heard {
+		close(g.changed)
+		g.changed = make(chan struct{})
+	}
+	g.mu.Unlock()
+	return max(next-g.now(), 0)
 }
 
-// Opened implements stack.Observer.
-func (g *Group) Opened(c *stack.Conn, core *tcp.Core) {
-	if g.cfg.History > 0 {
-		core.Retain(1)
-	}
-	if s := g.session.Load(); s != nil {
-		s.opened(c, core)
-	}
-}
+func lineageName(l uint64) string { return fmt.Sprintf("%08x", l>>32) }
 
-// News implements stack.Observer.
-func (g *Group) News(c *stack.Conn, core *tcp.Core) {
-	if s := g.session.Load(); s != nil {
-		s.news(c, core)
-	} else if f := g.follower.Load(); f != nil {
-		f.news(c, core)
-	} else {
-		g.boundHistory(core)
-	}
-}
-
-// boundHistory forgets the input that is kept for a standby to come, if it has become too much.
-func (g *Group) boundHistory(core *tcp.Core) {
-	if g.cfg.History > 0 && core.Retained() > g.cfg.History {
-		core.Retain(tcp.Unlimited)
-	}
-}
-
-// stop ends everything but the stack.
-func (g *Group) stop() {
-	g.cancel()
-	if g.listener != nil {
-		g.listener.Close()
-	}
-	if s := g.session.Load(); s != nil {
-		s.link.close()
-	}
+// tick is a Tick with what is known now.
+func (g *Group) tick() reign.Event {
+	t := reign.Tick{Mine: g.port()}
+	g.listen(t.Mine)
 	if f := g.follower.Load(); f != nil {
-		f.link.close()
+		t.Heard, t.Arrived = f.heardAt()
+	} else if l := g.leader.Load(); l != nil {
+		t.Heard, t.Theirs = l.heardAt(), l.port()
 	}
-	g.wg.Wait()
+	return t
 }
 
-// Close leaves the group. If this node is active and has a standby, that one takes over. The
-// stack is silent afterwards, but not closed.
-func (g *Group) Close() {
-	g.closing.Store(true)
-	if s := g.session.Load(); s != nil {
-		s.goodbye()
-	} else if f := g.follower.Load(); f != nil {
-		f.goodbye()
-	}
-	g.stop()
+// queue holds events for the goroutine that steps the machine.
+type queue struct {
+	wake chan struct{} // there is something; holds one
+
+	mu     sync.Mutex
+	events []event
+	closed bool
 }
 
-// ErrNoStandby is the error of a handover when no standby is in sync.
-var ErrNoStandby = errors.New("replication: no standby is in sync")
+func (q *queue) init() { q.wake = make(chan struct{}, 1) }
 
-// Handover makes the standby the active node and this one its standby. It returns when this
-// node has joined the other, or a third one has.
-func (g *Group) Handover(ctx context.Context) error {
-	s := g.session.Load()
-	if s == nil || !s.goodbye() {
-		return ErrNoStandby
+func (q *queue) push(e event) {
+	q.mu.Lock()
+	closed := q.closed
+	if !closed {
+		q.events = append(q.events, e)
 	}
-	for {
-		role, _, changed := g.state()
-		if role == replpb.Role_ROLE_JOINING || role == replpb.Role_ROLE_STANDBY || g.isSpare() {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-g.ctx.Done():
-			return net.ErrClosed
-		}
+	q.mu.Unlock()
+	if closed && e.link != nil {
+		e.link.Close()
 	}
+	kick(q.wake)
 }
 
-// Status describes a node.
-type Status struct {
-	Role    string // "starting", "joining", "standby", "active" or "fenced"
-	Epoch   uint64
-	Standby string // the standby's address; empty if there is none, or this node is not active
-	InSync  bool   // the standby can take over; on a standby: this node can
-
-	// Lag is how much input the standby has not confirmed yet, in bytes.
-	Lag int64
-
-	// Connections that exist, and how many of them the standby could go on with.
-	Conns, Protected int
-
-	// Released is how many connections have lost their protection since this node
-	// began, because their handlers diverged or lagged or their history was gone.
-	Released uint64
+func (q *queue) pop() (event, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.events) == 0 {
+		return event{}, false
+	}
+	e := q.events[0]
+	q.events[0] = event{}
+	if q.events = q.events[1:]; len(q.events) == 0 {
+		q.events = nil
+	}
+	return e, true
 }
 
-// Status returns the node's status.
-func (g *Group) Status() Status {
-	role, epoch, _ := g.state()
-	st := Status{Role: RoleName(role), Epoch: epoch, Released: g.released.Load()}
-	for _, c := range g.stack.Conns() {
-		st.Conns++
-		if c.Protected.Load() {
-			st.Protected++
+// close ends the queue. Links that nobody will look at are closed.
+func (q *queue) close() {
+	q.mu.Lock()
+	events := q.events
+	q.events, q.closed = nil, true
+	q.mu.Unlock()
+	for _, e := range events {
+		if e.link != nil {
+			e.link.Close()
 		}
 	}
-	if s := g.session.Load(); s != nil {
-		st.Standby = s.link.remoteAddr().String()
-		st.InSync, st.Lag = s.status()
-	}
-	if f := g.follower.Load(); f != nil {
-		f.mu.Lock()
-		st.InSync = f.inSync.Load() && !f.stopped
-		f.mu.Unlock()
-	}
-	return st
 }
 
-// Changed returns a channel that is closed at the next change of role or epoch.
-func (g *Group) Changed() <-chan struct{} {
-	_, _, changed := g.state()
-	return changed
+// kick puts a token into a channel that holds one.
+func kick(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }

@@ -22,7 +22,9 @@ type Conn struct {
 	stack         *Stack
 	local, remote netip.AddrPort
 	dialed        uint64 // see Dialed
-	failed        bool   // has ended, and no Dial has taken it; guarded by mirror.mu
+	failed        bool   // has ended, and no Dial has taken it; guarded by dialPairs.mu
+
+	attachment atomic.Pointer[any] // the Observer's
 
 	// Protected says that the loss of this node, now, would not be noticed. Replication sets it.
 	Protected atomic.Bool
@@ -53,27 +55,6 @@ type Conn struct {
 
 	timer   *time.Timer
 	timerAt time.Time // when timer fires; zero: not running
-}
-
-// waiter is where users wait for one direction of a connection.
-type waiter struct {
-	cond     sync.Cond
-	n        int // that wait
-	deadline *time.Timer
-	set      int  // counts SetDeadline; a timer of an earlier one is void
-	expired  bool // the deadline has passed
-}
-
-func (w *waiter) wait() {
-	w.n++
-	w.cond.Wait()
-	w.n--
-}
-
-func (w *waiter) wake() {
-	if w.n > 0 {
-		w.cond.Broadcast()
-	}
 }
 
 func newConn(s *Stack, l *Link, t tuple, core *tcp.Core) *Conn {
@@ -123,6 +104,9 @@ func (c *Conn) flush(now time.Time) {
 	} else if c.stack.Active() {
 		tx := c.link.transmit(c)
 		next := core.Send(now, tx.emit)
+		if core.ResetDue() {
+			next = c.reset(now, next, tx)
+		}
 		tx.done()
 		c.setTimer(now, next)
 		if n := core.Unanswered(); n != c.doubted {
@@ -147,6 +131,24 @@ func (c *Conn) flush(now time.Time) {
 		c.end()
 	}
 }
+
+// reset sends a RST, or tries again soon: as long as it is in doubt whether another node
+// has taken over, none may leave. It returns when to look after the connection next.
+func (c *Conn) reset(now, next time.Time, tx *transmit) time.Time {
+	if c.stack.maySpeak() {
+		tx.flush() // the core gives back what the batch points to
+		c.core.SendReset(now, tx.emit)
+		return next
+	}
+	c.stack.Stats.ResetsHeld.Add(1)
+	if again := now.Add(resetAgain); next.IsZero() || again.Before(next) {
+		return again
+	}
+	return next
+}
+
+// resetAgain is when a RST that was held back is tried again.
+const resetAgain = 50 * time.Millisecond
 
 // A neighbour is asked for so many times, with so much time in between, and then is not there.
 // Linux does the same.
@@ -174,7 +176,7 @@ func (c *Conn) end() {
 		c.listener = nil
 	}
 	if c.dialed > 0 {
-		c.stack.mirror.ended(c)
+		c.stack.dials.ended(c)
 	}
 	c.reading.wake()
 	c.writing.wake()
@@ -236,7 +238,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		}
 		c.reading.wait()
 	}
-	n := min(len(b), c.core.Readable())
+	n := c.clip(&c.reading, min(len(b), c.core.Readable()))
 	c.parts = c.core.Peek(c.parts[:0], n)
 	c.copying = true
 	c.mu.Unlock()
@@ -247,8 +249,16 @@ func (c *Conn) Read(b []byte) (int, error) {
 	}
 	c.mu.Lock()
 	c.copying = false
-	c.core.Consume(n)
 	c.reading.wake() // Close and CloseRead wait until the copy is done
+	if c.core.Replica() {
+		// The active node's word may have come meanwhile.
+		if c.reading.expired {
+			return 0, os.ErrDeadlineExceeded
+		}
+		n = c.clip(&c.reading, n)
+	}
+	c.core.Consume(n)
+	c.come(&c.reading)
 	if c.core.Urgent() {
 		c.flush(time.Now())
 	} else if c.stack.observer != nil {
@@ -275,7 +285,7 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 			return n, nil
 		}
 		room := c.core.Room()
-		switch rest := min(len(b)-n, room); {
+		switch rest := c.clip(&c.writing, min(len(b)-n, room)); {
 		case rest == 0:
 			c.writing.wait()
 			continue
@@ -289,11 +299,13 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 				block.Free()
 				return n, err
 			}
+			rest = c.clip(&c.writing, rest)
 			c.core.AppendBlock(block, rest)
 			n += rest
 		default:
 			n += c.core.Append(b[n : n+rest])
 		}
+		c.come(&c.writing)
 		c.flush(time.Now())
 		if n == len(b) {
 			return n, nil
@@ -363,6 +375,7 @@ func (c *Conn) Close() error {
 	c.closed = true
 	c.reading.stop()
 	c.writing.stop()
+	c.reading.agreed, c.writing.agreed = nil, nil
 	c.reading.cond.Broadcast()
 	c.writing.cond.Broadcast()
 	c.waitCopy()
@@ -372,109 +385,5 @@ func (c *Conn) Close() error {
 	}
 	c.core.Close(now)
 	c.flush(now)
-	return nil
-}
-
-// SetDeadline sets both deadlines. Zero: none.
-func (c *Conn) SetDeadline(t time.Time) error {
-	return c.setDeadlines(t, &c.reading, &c.writing)
-}
-
-// SetReadDeadline sets the time after which Read fails.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadlines(t, &c.reading) }
-
-// SetWriteDeadline sets the time after which Write fails.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadlines(t, &c.writing) }
-
-func (c *Conn) setDeadlines(t time.Time, waiters ...*waiter) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	for _, w := range waiters {
-		w.setDeadline(&c.mu, t)
-	}
-	return nil
-}
-
-// setDeadline is called with mu held.
-func (w *waiter) setDeadline(mu *sync.Mutex, t time.Time) {
-	w.stop()
-	w.expired = false
-	if t.IsZero() {
-		return
-	}
-	d := time.Until(t)
-	if d <= 0 {
-		w.expired = true
-		w.cond.Broadcast()
-		return
-	}
-	set := w.set
-	w.deadline = time.AfterFunc(d, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if w.set == set {
-			w.expired = true
-			w.cond.Broadcast()
-		}
-	})
-}
-
-// stop voids the deadline's timer.
-func (w *waiter) stop() {
-	w.set++
-	if w.deadline != nil {
-		w.deadline.Stop()
-		w.deadline = nil
-	}
-}
-
-// SetLinger is net.TCPConn's: with 0, Close sends a RST and discards what was not delivered. Other values
-// leave the default, which is to deliver it in the background.
-func (c *Conn) SetLinger(sec int) error {
-	return c.set(func(*tcp.Core) { c.linger = sec })
-}
-
-// SetNoDelay turns Nagle's algorithm off (the default) or on.
-func (c *Conn) SetNoDelay(on bool) error {
-	return c.set(func(core *tcp.Core) { core.SetNoDelay(on) })
-}
-
-// SetKeepAlive probes a silent peer; idle 0 turns it off.
-func (c *Conn) SetKeepAlive(idle, interval time.Duration, count int) error {
-	return c.set(func(core *tcp.Core) { core.SetKeepAlive(time.Now(), idle, interval, count) })
-}
-
-// SetUserTimeout ends the connection when the peer acknowledges nothing of what there is to send for so long: see
-// [tcp.Core.SetUserTimeout].
-func (c *Conn) SetUserTimeout(d time.Duration) error {
-	return c.set(func(core *tcp.Core) { core.SetUserTimeout(d) })
-}
-
-// SetTrafficClass sets the DS field of what is sent from now on: see Config.TrafficClass.
-func (c *Conn) SetTrafficClass(class uint8) error {
-	return c.set(func(*tcp.Core) { c.class = class })
-}
-
-// SetReadBuffer fixes the size of the receive buffer, in bytes.
-func (c *Conn) SetReadBuffer(bytes int) error {
-	return c.set(func(core *tcp.Core) { core.SetBuffers(bytes, 0) })
-}
-
-// SetWriteBuffer fixes the size of the send buffer, in bytes.
-func (c *Conn) SetWriteBuffer(bytes int) error {
-	return c.set(func(core *tcp.Core) { core.SetBuffers(0, bytes) })
-}
-
-func (c *Conn) set(f func(*tcp.Core)) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	f(c.core)
-	c.flush(time.Now())
 	return nil
 }

@@ -63,7 +63,7 @@ func (l *Link) nobody(addr netip.Addr) bool {
 func (s *Stack) dialed(ctx context.Context, link *Link, local, remote netip.AddrPort) (*Conn, error) {
 	key := dialKey{local.Addr(), remote}
 	for {
-		c, wait, err := s.mirror.take(key, s.Active)
+		c, wait, err := s.dials.take(key, s.Active)
 		if err == nil && c == nil && wait == nil {
 			c, err = s.open(link, local, remote)
 		}
@@ -76,7 +76,7 @@ func (s *Stack) dialed(ctx context.Context, link *Link, local, remote netip.Addr
 				return c, nil
 			}
 		case <-ctx.Done():
-			if c := s.mirror.leave(key, wait); c != nil {
+			if c := s.dials.leave(key, wait); c != nil {
 				c.giveUp()
 			}
 			return nil, ctx.Err()
@@ -149,7 +149,7 @@ func (s *Stack) open(link *Link, local, remote netip.AddrPort) (*Conn, error) {
 		now := time.Now()
 		core := tcp.Connect(s.coreConfig(link, from, remote, now), now)
 		c := newConn(s, link, tuple{from, remote}, core)
-		c.dialed = s.mirror.number()
+		c.dialed = s.dials.number()
 		// A connection to itself is possible in TCP, and never what is meant.
 		if from != remote && s.listenerExact(from) == nil {
 			if placed, active := s.start(c, now); !active {

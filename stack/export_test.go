@@ -12,9 +12,9 @@ func (l *Link) Waiting() int {
 
 // Untaken is how many replicas wait for a Dial.
 func (s *Stack) Untaken() (n int) {
-	s.mirror.mu.Lock()
-	defer s.mirror.mu.Unlock()
-	for _, q := range s.mirror.queues {
+	s.dials.mu.Lock()
+	defer s.dials.mu.Unlock()
+	for _, q := range s.dials.queues {
 		n += len(q.replicas)
 	}
 	return n

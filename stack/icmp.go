@@ -55,6 +55,10 @@ func (l *Link) inputError(now time.Time, m *wire.ICMP) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.core.Replica() {
+		l.stack.Stats.Early.Add(1)
+		return true
+	}
 	p := c.core.Positions()
 	if behind := q.Seq - c.core.Snapshot().ISS - uint32(p.Una); int64(behind) >= p.OutEnd-p.Una {
 		return false // RFC 5927 section 4.1

@@ -139,6 +139,10 @@ func (l *Link) inputTCP(now time.Time, from wire.MAC, ip *wire.IP, seg *tcp.Segm
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.core.Replica() {
+		s.Stats.Early.Add(1)
+		return
+	}
 	if c.core.Reusable(now, &seg.TCP) && s.listener(t.local) != nil {
 		// A new connection in the place of one in TIME-WAIT.
 		cfg := s.coreConfig(l, t.local, t.remote, now)

@@ -247,10 +247,6 @@ func (l *Link) transmit(c *Conn) *transmit {
 // segment adds a segment of the batch's connection.
 func (t *transmit) segment(seg *tcp.Segment) {
 	c := t.conn
-	if seg.Flags&wire.RST != 0 && !t.link.stack.maySpeak() {
-		t.link.stack.Stats.ResetsHeld.Add(1)
-		return
-	}
 	seg.SrcPort, seg.DstPort = c.local.Port(), c.remote.Port()
 	t.add(c.peerMAC, c.local.Addr(), c.remote.Addr(), c.class, seg)
 }

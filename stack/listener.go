@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -18,8 +19,9 @@ type Listener struct {
 
 	mu      sync.Mutex
 	accept  waiter
-	queue   []*Conn // established, not yet accepted
-	opening int     // handshakes under way
+	queue   []*Conn   // established, not yet accepted
+	opening int       // handshakes under way
+	waiting time.Time // since when nobody has called Accept although there was a connection; zero: there is none
 	closed  bool
 }
 
@@ -104,10 +106,13 @@ func (l *Listener) offer(c *Conn) {
 
 func (l *Listener) push(c *Conn) {
 	if l.closed {
-		c.core.Abort(time.Now())
+		refuse(c.core)
 		return
 	}
 	l.queue = append(l.queue, c)
+	if l.waiting.IsZero() && l.accept.n == 0 {
+		l.waiting = time.Now()
+	}
 	l.accept.wake()
 }
 
@@ -115,6 +120,7 @@ func (l *Listener) push(c *Conn) {
 func (l *Listener) Accept() (*Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.waiting = time.Time{}
 	for {
 		switch {
 		case l.closed:
@@ -138,7 +144,8 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	if l.closed {
 		return net.ErrClosed
 	}
-	l.accept.setDeadline(&l.mu, t)
+	l.accept.setDeadline(t)
+	l.accept.start(&l.mu, l.accept.expire)
 	return nil
 }
 
@@ -164,7 +171,20 @@ func (l *Listener) Close() error {
 	l.accept.cond.Broadcast()
 	l.mu.Unlock()
 	for _, c := range queue {
-		c.Do(func(core *tcp.Core) { core.Abort(time.Now()) })
+		c.Do(refuse)
 	}
 	return nil
+}
+
+// ErrNoListener is the error of a replica whose listener this node's program has closed
+// before it accepted the connection. The active node's may well have accepted it.
+var ErrNoListener = errors.New("stack: the standby's program has closed the listener")
+
+// refuse gives up a connection that nobody will accept.
+func refuse(core *tcp.Core) {
+	if core.Replica() {
+		core.End(ErrNoListener)
+	} else {
+		core.Abort(time.Now())
+	}
 }

@@ -17,8 +17,9 @@ var (
 
 // Restore makes a replica of a connection of another node: it is read and
 // written by this node's server, and nobody speaks to its peer until TakeOver. Dialed is its
-// number, if it was dialed there; then it is for a Dial here, and never for a listener.
-func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Snapshot, dialed uint64) (*Conn, error) {
+// number, if it was dialed there; then it is for a Dial here, and never for a listener. The attachment is there
+// before anybody sees the connection: see [Conn.Attach].
+func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Snapshot, dialed uint64, attachment any) (*Conn, error) {
 	link := s.linkFor(local.Addr())
 	if link == nil {
 		return nil, ErrNoRoute
@@ -31,6 +32,7 @@ func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Sna
 	c := newConn(s, link, tuple{local, remote}, core)
 	c.peerMAC, c.dialed = mac, dialed
 	c.waiting = true
+	c.Attach(attachment)
 	if !s.insert(c) {
 		return nil, ErrExists
 	}
@@ -58,7 +60,7 @@ func (c *Conn) Lose(err error) {
 	c.waiting = false
 	if c.dialed > 0 && !c.core.Ended() {
 		c.lost = true
-		c.stack.mirror.drop(c)
+		c.stack.dials.drop(c)
 	}
 	c.core.End(err)
 	c.flush(time.Now())
@@ -79,8 +81,9 @@ func (s *Stack) linkFor(addr netip.Addr) *Link {
 // be called from within View, Do or an Observer.
 func (c *Conn) PeerMAC() wire.MAC { return c.peerMAC }
 
-// TakeOver makes this node the one that speaks to the peer: see [tcp.Core.TakeOver].
-// The stack must be active. If recent is set, the peer may well have data outstanding, and is woken.
+// TakeOver makes this node the one that speaks to the peer: see [tcp.Core.TakeOver]. The
+// stack must be active. tsShift is what [Stack.AdvanceTimestamp] has returned. If recent
+// is set, the peer may well have data outstanding, and is woken.
 func (c *Conn) TakeOver(tsShift uint32, recent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -89,9 +92,10 @@ func (c *Conn) TakeOver(tsShift uint32, recent bool) {
 	}
 	now := time.Now()
 	c.core.TakeOver(now, tsShift)
+	c.takeOverDeadlines()
 	c.offerReplica()
 	if c.dialed > 0 {
-		c.stack.mirror.expire(c, DialWait)
+		c.stack.dials.expire(c, DialWait)
 	}
 	c.flush(now)
 	// A peer that still waits for our SYN would take the second for an answer, and give up.
@@ -109,7 +113,7 @@ func (c *Conn) offerReplica() {
 	}
 	if c.dialed > 0 {
 		c.waiting = false
-		c.stack.mirror.offer(c)
+		c.stack.dials.offer(c)
 		return
 	}
 	l := c.stack.listener(c.local)

@@ -49,9 +49,6 @@ type Config struct {
 	// their own. The lower two are ECN's, and ignored here.
 	TrafficClass uint8
 
-	// Digest keeps a CRC-32C of what every connection sends, for replication.
-	Digest bool
-
 	// PortFree, if not nil, is called, in a goroutine of its own, when the last listener or connection of a
 	// local port is gone.
 	PortFree func(port uint16)
@@ -70,7 +67,7 @@ const (
 // Stack answers for addresses. Its methods may be called at the same time.
 type Stack struct {
 	cfg   Config
-	epoch time.Time // where the clock of TCP timestamps starts
+	clock clock
 	log   *slog.Logger
 	Stats Stats
 
@@ -82,7 +79,7 @@ type Stack struct {
 	early        *tcp.Budget  // for data out of order
 	observer     Observer
 	sure         func() bool
-	mirror       mirror
+	dials        dialPairs
 	presence     func(l *Link, from wire.MAC, payload []byte)
 
 	mu        sync.RWMutex
@@ -104,6 +101,11 @@ type Observer interface {
 
 	// News is called after anything about the connection may have changed.
 	News(*Conn, *tcp.Core)
+
+	// Expired is called when a deadline has passed by time, not on a replica: that which
+	// the user has set as the set-th of its direction, when it had read the input before
+	// at, or written the output. See Conn.Expire.
+	Expired(c *Conn, core *tcp.Core, write bool, set uint64, at int64)
 }
 
 // Stats counts what is dropped, and why.
@@ -118,12 +120,13 @@ type Stats struct {
 	FragmentsLate   atomic.Uint64 // packets given up since a fragment was missing for too long
 	FragmentsNoRoom atomic.Uint64 // packets given up for others, or since they came in too many fragments
 	NoListener      atomic.Uint64 // segments for connections and ports that do not exist
+	Early           atomic.Uint64 // segments, and errors, for connections whose turn at a takeover has not come
 	Backlog         atomic.Uint64 // SYNs for a listener whose queue for Accept is full
 	Cookies         atomic.Uint64 // SYNs that were answered with a cookie: there were too many half-open connections
 	Conflicts       atomic.Uint64 // another station claimed one of our addresses
 	BadICMP         atomic.Uint64 // ICMP errors that quote nothing that we have under way
 	OutOfOrder      atomic.Uint64 // segments out of order that there was no memory for; they come again
-	ResetsHeld      atomic.Uint64 // RSTs that were not sent, in doubt whether another node has taken over
+	ResetsHeld      atomic.Uint64 // times that a RST was held back, in doubt whether another node has taken over
 }
 
 // New returns a stack without links, which is active.
@@ -150,7 +153,7 @@ func New(cfg Config) *Stack {
 		cfg.Logger = slog.Default()
 	}
 	s := &Stack{
-		cfg: cfg, epoch: time.Now(), log: cfg.Logger,
+		cfg: cfg, clock: clock{epoch: time.Now()}, log: cfg.Logger,
 		conns: map[tuple]*Conn{}, listeners: map[netip.AddrPort]*Listener{}, ports: map[uint16]int{},
 		sure: func() bool { return true },
 	}
@@ -238,13 +241,10 @@ func (s *Stack) listener(addr netip.AddrPort) *Listener {
 	return s.listeners[netip.AddrPortFrom(any6, addr.Port())]
 }
 
-// Timestamp is the clock of TCP timestamps, in milliseconds, before any connection's offset.
-func (s *Stack) Timestamp() uint32 { return uint32(time.Since(s.epoch) / time.Millisecond) }
-
 // Activate makes the stack answer for its addresses, and announces them.
 func (s *Stack) Activate() {
 	s.active.Store(true)
-	s.mirror.release(false)
+	s.dials.release(false)
 	s.expectCookies(time.Now()) // of the node before
 	s.Announce()
 }
@@ -256,7 +256,7 @@ func (s *Stack) Deactivate(err error) {
 	for _, c := range s.Conns() {
 		c.Lose(err)
 	}
-	s.mirror.reset()
+	s.dials.reset()
 }
 
 // Silence keeps the stack from answering, before it has ever been active or after; its connections
@@ -278,7 +278,7 @@ func (s *Stack) Close() error {
 	links, listeners := s.links, slices.Collect(maps.Values(s.listeners))
 	s.mu.Unlock()
 
-	s.mirror.release(true)
+	s.dials.release(true)
 	for _, l := range listeners {
 		l.Close()
 	}
@@ -290,6 +290,8 @@ func (s *Stack) Close() error {
 				core.Abort(time.Now())
 			}
 		})
+		// A RST that may not leave now never will.
+		c.Do(func(core *tcp.Core) { core.End(net.ErrClosed) })
 	}
 	var err error
 	for _, l := range links {
@@ -314,11 +316,10 @@ func (s *Stack) coreConfig(l *Link, local, remote netip.AddrPort, now time.Time)
 		SendBuffer:    s.cfg.SendBuffer,
 		ISS:           initialSequence(&s.cfg.Key, local, remote, now),
 		TSOffset:      timestampOffset(&s.cfg.Key, local, remote),
-		Epoch:         s.epoch,
+		Epoch:         s.clock.began(),
 		Early:         s.early,
 		Congestion:    s.cfg.Congestion,
 		ECN:           s.cfg.ECN,
-		Digest:        s.cfg.Digest,
 	}
 	if f := l.hw.Load().features; f.GSO > 0 {
 		cfg.GSO = min(f.GSO, device.BufferSize) - headers - maxOptions - linkHeaderLen

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -54,7 +55,7 @@ func reportStatus(n *ftcp.Node, w io.Writer) {
 	for range time.Tick(time.Millisecond) {
 		s := n.Status()
 		s.Lag = 0
-		if s != last {
+		if !reflect.DeepEqual(s, last) {
 			enc.Encode(s)
 			last = s
 		}

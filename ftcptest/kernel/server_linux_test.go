@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -84,7 +85,7 @@ func reportTo(w io.Writer, n *ftcp.Node) {
 		r := report{Status: n.Status(), Received: received.Load(), BadChecksum: stats.BadChecksum.Load(),
 			Packets: stats.Received.Load(), Cookies: stats.Cookies.Load()}
 		r.Lag = 0
-		if r != last {
+		if !reflect.DeepEqual(r, last) {
 			enc.Encode(r)
 			last = r
 		}

@@ -1,9 +1,12 @@
 package node
 
 import (
+	"cmp"
 	"net"
 
 	"github.com/ftcp-project/ftcp/replication"
+	"github.com/ftcp-project/ftcp/replication/peerlink"
+	"github.com/ftcp-project/ftcp/stack"
 	"github.com/ftcp-project/ftcp/stack/local"
 )
 
@@ -33,7 +36,7 @@ func (c *Config) build() (parts, error) {
 	if !c.grouped() {
 		return parts{links: local.New(c.Stack, c.Local)}, nil
 	}
-	keys, err := replication.DeriveKeys(c.Group.Group, c.Secret)
+	keys, err := peerlink.DeriveKeys(c.Group.Group, c.Secret)
 	if err != nil {
 		return parts{}, err
 	}
@@ -42,8 +45,10 @@ func (c *Config) build() (parts, error) {
 		return parts{}, err
 	}
 	group.Keys = keys
+	group.ReceiveBuffer = int64(cmp.Or(c.Stack.ReceiveBuffer, stack.DefaultBuffer))
+	group.SendBuffer = int64(cmp.Or(c.Stack.SendBuffer, stack.DefaultBuffer))
 	config, places := c.Stack, c.Local
-	config.Key, config.Digest = keys.ISN(), true
+	config.Key = keys.ISN()
 	places.Grouped = true
 	if !c.OwnMAC {
 		places.MAC = keys.MAC

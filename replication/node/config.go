@@ -13,7 +13,7 @@ import (
 )
 
 // Config is what a node is told. The Group's Keys and the Local's Grouped and MAC are the
-// node's to set, as are the Stack's Key, Digest and PortFree.
+// node's to set, as are the Stack's Key and PortFree.
 type Config struct {
 	Stack stack.Config
 	Local local.Config
@@ -54,8 +54,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("ftcp: Node.Group must be text of at most %d bytes", maxGroup)
 	case c.Mode != 0:
 		return fmt.Errorf("ftcp: Node.Mode %d does not exist", c.Mode)
-	case g.Heartbeat < 0 || g.Misses < 0 || g.MaxLag < 0:
-		return errors.New("ftcp: Node.Heartbeat, Misses and MaxLag must not be negative")
+	case g.Heartbeat < 0 || g.Misses < 0 || g.MaxLag < 0 || g.ClaimAfter < 0:
+		return errors.New("ftcp: Node.Heartbeat, Misses, MaxLag and ClaimAfter must not be negative")
 	case g.Heartbeat > maxHeartbeat || g.Misses > maxMisses:
 		return fmt.Errorf("ftcp: Node.Heartbeat must be at most %v, and Misses %d", maxHeartbeat, maxMisses)
 	case g.History > maxHistory:

@@ -106,13 +106,14 @@ func (n *Node) joinWithin(ctx context.Context, g *replication.Group) error {
 	}
 }
 
-// Handover makes the standby the active node and this node its standby.
-func (n *Node) Handover(ctx context.Context) error {
+// Handover makes the standby the active node and this node its standby. With keep, it
+// refuses if a connection would be lost.
+func (n *Node) Handover(ctx context.Context, keep bool) error {
 	p, _ := n.parts()
 	if p.group == nil {
 		return replication.ErrNoStandby
 	}
-	return p.group.Handover(ctx)
+	return p.group.Handover(ctx, keep)
 }
 
 // Status says what the node does. One that stands alone is active, in epoch 0; one that

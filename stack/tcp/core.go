@@ -2,15 +2,11 @@ package tcp
 
 import (
 	"errors"
-	"hash/crc32"
 	"math"
 	"time"
 
 	"github.com/ftcp-project/ftcp/wire"
 )
-
-// Unlimited is the value of a mark that bounds nothing.
-const Unlimited = math.MaxInt64
 
 // Why a connection ended. A connection that ended in order has no error.
 var (
@@ -36,32 +32,29 @@ type Config struct {
 
 	// Congestion makes the congestion controller. Nil is NewCubic.
 	Congestion func(mss int) Congestion
-
-	// Digest keeps a running CRC-32C of the output.
-	Digest bool
 }
 
 // Core is the state of one connection, between two calls.
 // Its methods must not be called at the same time.
 type Core struct {
-	cfg Config
+	cfg   Config
+	marks Marks
 
 	// Send sequence space, in positions:
 	//
-	//	una <= nxt <= max <= min(sendable, appended)
+	//	una <= nxt <= max <= min(marks.Sendable, ackEnd())
 	//
-	// nxt is less than max only while our SYN is to be sent again. On a replica, max is appended
-	// and may exceed sendable: what the active node sent is not known
-	// more precisely.
+	// nxt is less than max only while our SYN is to be sent again. On a replica, max is
+	// ackEnd() and may exceed the mark: what the active node sent is not known more
+	// precisely.
 	una       int64 // SND.UNA
 	nxt       int64 // SND.NXT
 	max       int64 // one past the highest position ever sent
-	sendable  int64 // mark: send nothing at or past it
 	appended  int64 // one past the last position that the user produced
-	fin       int64 // position of our FIN, the last that there is; -1: not closed
+	fin       int64 // position of our FIN, behind all data; -1: there is none
+	rst       int64 // position of our RST, the last that there is; -1: there is none
 	out       buffer
-	sendFixed bool   // the user has set the size of the send buffer
-	digest    uint32 // CRC-32C of the output [1, appended), without the FIN
+	sendFixed bool // the user has set the size of the send buffer
 
 	// Send window. sndEdge never matters below una.
 	sndEdge  int64 // SND.UNA + SND.WND: the right edge of the peer's window
@@ -74,15 +67,12 @@ type Core struct {
 
 	// Receive sequence space, in positions:
 	//
-	//	acked <= min(ackable, rcvNxt);  rcvNxt <= edge
+	//	acked <= min(marks.Ackable, rcvNxt);  rcvNxt <= edge
 	//	read <= rcvNxt
 	acked    int64 // the highest acknowledgement sent; Last.ACK.sent
-	ackable  int64 // mark: acknowledge nothing past it
 	rcvNxt   int64 // RCV.NXT. 0 only in SYN-SENT
 	edge     int64 // RCV.NXT + RCV.WND: the advertised right edge; never moves left
 	read     int64 // the user has read up to here
-	peerRead int64 // every other reader has, too; Unlimited if there is none
-	retain   int64 // input from here on is kept even when it has been read
 	rcvFin   int64 // position of the peer's FIN; -1: not seen
 	in       buffer
 	replica  *replica // not nil: another node is the active one
@@ -130,7 +120,7 @@ type Core struct {
 	// Acknowledgements that are owed.
 	ackNow    bool // at once
 	ackForce  bool // even if it repeats the one before
-	dupAck    bool // for data out of order: at once, but not while ackable holds back rcvNxt
+	dupAck    bool // for data out of order: at once, but not while the mark holds back rcvNxt
 	probe     bool // an empty segment before una, to which the peer answers
 	override  bool // send less than a segment into a small window
 	challenge challengeLimit
@@ -149,17 +139,15 @@ type Core struct {
 	readShut    bool // the user will not read; see CloseRead
 	orphan      bool // the user has closed entirely: arriving data is answered with RST
 	timeWait    bool
-	closed      bool  // nothing will be received or sent any more, except resetSeq
-	err         error // why, if not in order
-	reset       bool  // send RST
+	rstKind     Close // what rst is for
+	rstAnswers  bool  // rst answers a segment, and was due at once
+	closed      bool  // nothing will be received or sent any more
+	err         error // why, or why there is a RST, if not in order
+	reset       bool  // refuse a segment, with a RST at resetSeq: the connection goes on
 	resetSeq    uint32
-	resetAck    bool
 
 	tx Segment // the one that Send emits; kept so that none is allocated
 }
-
-// castagnoli is CRC-32C.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Segment is what Recv takes and what Send emits.
 type Segment struct {
@@ -183,12 +171,10 @@ type Segment struct {
 func newCore(cfg Config) *Core {
 	c := &Core{
 		cfg:      cfg,
-		sendable: Unlimited,
-		ackable:  Unlimited,
-		peerRead: Unlimited,
-		retain:   Unlimited,
+		marks:    Unbounded,
 		appended: 1,
 		fin:      -1,
+		rst:      -1,
 		rcvFin:   -1,
 		read:     1,
 		noDelay:  true,
@@ -325,9 +311,6 @@ func (c *Core) rcvSeq(pos int64) uint32 { return c.irs + uint32(pos) }
 func (c *Core) sndPos(seq uint32) int64 { return c.una + int64(int32(seq-c.sndSeq(c.una))) }
 func (c *Core) rcvPos(seq uint32) int64 { return c.rcvNxt + int64(int32(seq-c.rcvSeq(c.rcvNxt))) }
 
-// ackPos is the position that a segment sent now acknowledges.
-func (c *Core) ackPos() int64 { return min(c.rcvNxt, c.ackable) }
-
 // timestamp is the value of the timestamp clock, one tick a millisecond.
 func (c *Core) timestamp(now time.Time) uint32 {
 	return uint32(now.Sub(c.cfg.Epoch)/time.Millisecond) + c.cfg.TSOffset
@@ -338,14 +321,6 @@ func (c *Core) finAcked() bool { return c.fin >= 0 && c.una > c.fin }
 
 // finReceived says that all of the peer's stream is here, and its FIN.
 func (c *Core) finReceived() bool { return c.rcvFin >= 0 && c.rcvNxt > c.rcvFin }
-
-// dataEnd is one past the last byte of output; the FIN is no byte.
-func (c *Core) dataEnd() int64 {
-	if c.fin >= 0 {
-		return c.fin
-	}
-	return c.appended
-}
 
 // inEnd is one past the last byte of input that is in order.
 func (c *Core) inEnd() int64 {

@@ -11,7 +11,7 @@ import (
 func (c *Core) check() error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%s: "+format+"; una %d nxt %d max %d sendable %d appended %d acked %d ackable %d rcvNxt %d edge %d read %d",
-			append(append([]any{c.State()}, args...), c.una, c.nxt, c.max, c.sendable, c.appended, c.acked, c.ackable, c.rcvNxt, c.edge, c.read)...)
+			append(append([]any{c.State()}, args...), c.una, c.nxt, c.max, c.marks.Sendable, c.appended, c.acked, c.marks.Ackable, c.rcvNxt, c.edge, c.read)...)
 	}
 	switch {
 	case c.cfg.Early != nil && c.cfg.Early.Used() != int64(c.early.memory):
@@ -22,11 +22,11 @@ func (c *Core) check() error {
 		return nil
 	case c.una > c.nxt || c.nxt > c.max:
 		return fail("una <= nxt <= max")
-	case c.max > c.appended:
-		return fail("max <= appended")
-	case c.replica == nil && c.max > c.sendable:
+	case c.max > c.ackEnd():
+		return fail("max <= %d", c.ackEnd())
+	case c.replica == nil && c.max > c.marks.Sendable:
 		return fail("max <= sendable")
-	case c.acked > c.rcvNxt || c.acked > c.ackable:
+	case c.acked > c.rcvNxt || c.acked > c.marks.Ackable:
 		return fail("acked <= min(ackable, rcvNxt)")
 	case c.rcvNxt > max(c.edge, 1)+1:
 		return fail("rcvNxt <= edge")
@@ -34,8 +34,10 @@ func (c *Core) check() error {
 		return fail("read <= rcvNxt")
 	case c.out.base > max(c.una, 1):
 		return fail("output from una on is kept: base %d", c.out.base)
-	case c.fin >= 0 && c.appended != c.fin+1:
-		return fail("the FIN is last: fin %d", c.fin)
+	case c.fin >= 0 && c.ackEnd() != c.fin+1, c.rst >= 0 && c.appended != c.rst+1:
+		return fail("FIN and RST are last: fin %d, rst %d", c.fin, c.rst)
+	case c.rst >= 0 && c.early.memory != 0:
+		return fail("%d bytes are held for nobody", c.early.memory)
 	case c.out.end != c.dataEnd():
 		return fail("output ends at %d, buffer at %d", c.dataEnd(), c.out.end)
 	case c.in.end != c.inEnd():

@@ -5,6 +5,7 @@
 //	core.Recv(now, &segment)           // a segment arrived
 //	core.Append(data)                  // the user wrote
 //	next = core.Send(now, emit)        // derive and emit all that may leave; call again at next
+//	core.SendReset(now, emit)          // a RST, if one is due and this node is sure that it is the one that serves
 //
 // Inside, both directions of a connection are counted by position: an int64
 // that is 0 for the SYN, 1 for the first byte of data, and one past the data for
@@ -19,8 +20,9 @@
 //	una   <= nxt <= max <= sendable, appended     transmit nothing at or past sendable
 //	acked <=               ackable,  rcvNxt       acknowledge nothing past ackable
 //
-// Every segment is made by one function, [Core.segment], which takes the minimum. Segments are derived when
-// they may leave and never queued, so there is no second place to get this wrong.
+// Every segment but a RST is made by one function, [Core.segment], which takes the minimum. Segments are derived when
+// they may leave and never queued, so there is no second place to get this wrong. A RST that ends the connection has its
+// position, too, and waits for the mark as a FIN does: see [Close] and [Core.ResetDue].
 //
 // # What a connection's state is
 //
@@ -63,8 +65,9 @@
 //	draft-ietf-ccwg-bbr      BBR, and the rate of delivery           bbr.go, rate.go   TestBBR*, FuzzPair
 //	3168                     ECN                                     ecn.go            *-ecn*
 //	5961                     RST, SYN and ACK attacks                recv.go, challenge.go *-rst-in-window, *-rst-outside, *-syn, *-syn-outside, *-ack-ancient, *-limit
-//	-                        the marks                               marks.go          gate-*, ungate*
-//	-                        takeover, in every state                replica.go        takeover-*, TestReplica*, FuzzReplica
+//	-                        the marks                               marks.go          gate-*, ungate*, TestKeepOut, TestBoundSeen
+//	-                        a RST is a position, as a FIN is         close.go          gate-rst*, takeover-rst*, takeover-close-unread, established-abort-hushed, TestReplicaClose
+//	-                        takeover, in every state                replica.go        takeover-*, TestReplica*, FuzzReplica, FuzzReplay
 //
 // # Choices
 //

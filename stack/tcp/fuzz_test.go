@@ -48,7 +48,6 @@ func fuzzConfig(c *choices, epoch time.Time) Config {
 		TSOffset:      of(c, uint32(0), 1<<32-10),
 		ECN:           c.byte()%2 == 0,
 		Congestion:    of(c, nil, NewBBR, NewReno),
-		Digest:        true,
 		Early:         NewBudget(of(c, int64(1<<20), 0, 3000, 1<<18), new(atomic.Uint64)), // of this core only
 	}
 }
@@ -114,7 +113,7 @@ func (r *rig) run() {
 		r.core = Accept(cfg, r.now, &syn)
 	}
 	if r.c.byte()%2 == 0 {
-		r.core.Gate()
+		gate(r.core)
 	}
 	r.send()
 	for len(*r.c) > 0 {
@@ -167,6 +166,14 @@ func (r *rig) send() {
 			r.t.Fatalf("%s: %v", formatSegment(r.core, s), err)
 		}
 	})
+	if r.core.ResetDue() && r.c.byte()%4 != 1 {
+		r.core.SendReset(r.now, func(s *Segment) {
+			if err := r.oracle.judge(r.core, s); err != nil {
+				r.t.Fatalf("%s: %v", formatSegment(r.core, s), err)
+			}
+		})
+		r.next = r.core.deadline()
+	}
 	r.check()
 	if next := r.core.Send(r.now, func(s *Segment) { r.t.Fatalf("only a second Send sends %s", formatSegment(r.core, s)) }); !next.Equal(r.next) {
 		r.t.Fatalf("deadline %v, then %v", r.next, next)
@@ -194,15 +201,19 @@ func (r *rig) step() {
 	case 8:
 		of(r.c, c.CloseWrite, c.CloseWrite, c.Close, c.Abort, func(time.Time) { c.CloseRead() })(r.now)
 	case 9:
-		c.RaiseAckable(c.rcvNxt + min(0, r.c.small()))
+		raise(c, Marks{Ackable: c.rcvNxt + min(0, r.c.small())})
 	case 10:
-		c.RaiseSendable(c.appended + min(0, r.c.small()))
+		raise(c, Marks{Sendable: c.appended + min(0, r.c.small())})
 	case 11:
-		c.RaisePeerRead(c.read + min(0, r.c.small()))
+		raise(c, Marks{PeerRead: c.read + min(0, r.c.small())})
 	case 12:
-		of(r.c, func() { c.Gate() }, c.Ungate)()
+		of(r.c, gate, ungate)(c)
 	case 13:
-		c.Retain(of(r.c, Unlimited, c.inEnd(), c.in.base))
+		keepIn(c, of(r.c, Unlimited, c.inEnd(), c.in.base))
+	case 31:
+		m := c.Bounds()
+		m.KeepOut = of(r.c, Unlimited, c.una, c.out.base, 1)
+		c.Bound(m)
 	case 14:
 		c.SetBuffers(of(r.c, edgySizes...), of(r.c, edgySizes...))
 	case 15:

@@ -15,7 +15,7 @@ type keepAlive struct {
 // SetKeepAlive turns keep-alive probes on, or off if idle is zero.
 func (c *Core) SetKeepAlive(now time.Time, idle, interval time.Duration, count int) {
 	c.keep = keepAlive{idle: idle, interval: interval, count: count, last: now}
-	if idle > 0 && !c.closed {
+	if idle > 0 && !c.closed && c.rst < 0 {
 		c.keep.at = now.Add(idle)
 	}
 }

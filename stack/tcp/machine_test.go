@@ -19,6 +19,8 @@ type machine struct {
 	began  time.Time
 	next   time.Time // the core's deadline
 	gated  bool      // from the first segment on
+	hushed bool      // no RST may leave
+	lag    int64     // how much less than this node's the standby's user has read
 	opened Snapshot  // by connect
 	sent   []sentSegment
 	oracle oracle
@@ -58,7 +60,7 @@ func newMachine(arg string) (*machine, error) {
 	m := &machine{now: epoch, began: epoch}
 	// Sequence numbers wrap early in every script.
 	m.irs = 1<<32 - 300
-	m.cfg = Config{MSS: 1460, ReceiveBuffer: 65535, SendBuffer: 1 << 20, ISS: 1<<32 - 500, Epoch: epoch, Digest: true}
+	m.cfg = Config{MSS: 1460, ReceiveBuffer: 65535, SendBuffer: 1 << 20, ISS: 1<<32 - 500, Epoch: epoch}
 	f := strings.Fields(arg)
 	options := "mss 1460"
 	for _, p := range f[1:] {
@@ -162,6 +164,15 @@ func (m *machine) send() error {
 			errs = append(errs, fmt.Errorf("%s: %w", formatSegment(m.core, s), err))
 		}
 	})
+	if m.core.ResetDue() && !m.hushed {
+		m.core.SendReset(m.now, func(s *Segment) {
+			m.sent = append(m.sent, sentSegment{m.now.Sub(m.began), formatSegment(m.core, s)})
+			if err := m.oracle.judge(m.core, s); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", formatSegment(m.core, s), err))
+			}
+		})
+		m.next = m.core.deadline()
+	}
 	next := m.core.Send(m.now, func(s *Segment) {
 		errs = append(errs, fmt.Errorf("only a second Send sends %s", formatSegment(m.core, s)))
 	})
@@ -200,7 +211,7 @@ func (m *machine) recv(arg string) error {
 		}
 		m.core = Accept(m.cfg, m.now, &s.TCP)
 		if m.gated {
-			m.core.Gate()
+			gate(m.core)
 		}
 		return nil
 	}
@@ -217,11 +228,11 @@ func (m *machine) raise(f []string) error {
 		}
 		switch f[0] {
 		case "ackable":
-			m.core.RaiseAckable(pos)
+			raise(m.core, Marks{Ackable: pos})
 		case "sendable":
-			m.core.RaiseSendable(pos)
+			raise(m.core, Marks{Sendable: pos})
 		case "read":
-			m.core.RaisePeerRead(pos)
+			raise(m.core, Marks{PeerRead: pos})
 		default:
 			return fmt.Errorf("no mark %q", f[0])
 		}
@@ -282,7 +293,7 @@ func (m *machine) call(f []string) error {
 		m.core = Connect(m.cfg, m.now)
 		m.opened = m.core.Snapshot()
 		if m.gated {
-			m.core.Gate()
+			gate(m.core)
 		}
 	case "write/1":
 		if got := c.Append(stretch(ours, c.dataEnd(), n[0])); got != n[0] {
@@ -305,9 +316,13 @@ func (m *machine) call(f []string) error {
 	case "abort/0":
 		c.Abort(m.now)
 	case "gate/0":
-		c.Gate()
+		gate(c)
 	case "ungate/0":
-		c.Ungate()
+		ungate(c)
+	case "hush/1":
+		m.hushed = n[0] != 0
+	case "lag/1":
+		m.lag = int64(n[0])
 	case "nagle/1":
 		c.SetNoDelay(n[0] == 0)
 	case "keepalive/3":
@@ -318,7 +333,7 @@ func (m *machine) call(f []string) error {
 	case "buffers/2":
 		c.SetBuffers(n[0], n[1])
 	case "retain/1":
-		c.Retain(int64(n[0]))
+		keepIn(c, int64(n[0]))
 	case "pathmtu/2": // the position that the message quotes, payload and options
 		c.PathMTU(m.now, c.sndSeq(int64(n[0])), n[1])
 	case "takeover/1": // what the timestamps are shifted by
@@ -347,8 +362,7 @@ func (m *machine) takeover(tsShift uint32) error {
 			if err := r.Replay(m.now, &Update{InAt: 1, Edge: p.Edge}); err != nil {
 				return err
 			}
-			r.TakeOver(m.now, tsShift)
-			m.core = r
+			m.replace(r, tsShift)
 			return r.check()
 		}
 		if err := r.Answer(m.now, old.Snapshot()); err != nil {
@@ -366,29 +380,36 @@ func (m *machine) takeover(tsShift uint32) error {
 	if err := r.Replay(m.now, &u); err != nil {
 		return err
 	}
-	r.Consume(int(min(p.Read-1, int64(r.Readable()))))
-	data := p.OutEnd
-	if p.OutFIN {
-		data--
+	r.Consume(int(max(0, min(p.Read-1, int64(r.Readable()))-m.lag)))
+	r.Append(stretch(ours, 1, int(old.dataEnd()-1)))
+	if p.OutClose == CloseAbort && old.fin < 0 {
+		r.Abort(m.now)
 	}
-	r.Append(stretch(ours, 1, int(data-1)))
-	switch {
-	case old.orphan:
+	if old.orphan {
 		r.Close(m.now)
-	case p.OutFIN:
+	} else if old.fin >= 0 {
 		r.CloseWrite(m.now)
 	}
+	if p.OutClose == CloseAbort {
+		r.Abort(m.now)
+	}
 	u = Update{InAt: r.Positions().InEnd, InFIN: fin, Una: u.Una, Edge: u.Edge, SndWnd: u.SndWnd, TSRecent: u.TSRecent, PathMSS: u.PathMSS}
+	if p.OutClose != NotClosed {
+		u.Close, u.CloseAt = p.OutClose, p.OutEnd-1
+	}
 	if err := r.Replay(m.now, &u); err != nil {
 		return err
-	}
-	if done, err := r.Verify(m.now, p.OutEnd, p.OutCRC, p.OutFIN); !done || err != nil {
-		return fmt.Errorf("verify: %v %v", done, err)
 	}
 	if err := r.check(); err != nil {
 		return err
 	}
-	r.TakeOver(m.now, tsShift)
-	m.core = r
+	m.replace(r, tsShift)
 	return nil
+}
+
+// replace makes a standby the connection; there is no other.
+func (m *machine) replace(r *Core, tsShift uint32) {
+	r.TakeOver(m.now, tsShift)
+	r.Bound(Unbounded)
+	m.core = r
 }

@@ -54,6 +54,12 @@ func (o *oracle) judge(c *Core, s *Segment) error {
 		return fmt.Errorf("%d bytes of %d", n, s.Len)
 	}
 	if s.Flags&wire.RST != 0 {
+		if c.rst >= c.marks.Sendable {
+			return fmt.Errorf("a RST at %d, sendable is %d", c.rst, c.marks.Sendable)
+		}
+		if s.Flags&wire.ACK != 0 && ack > c.marks.Ackable {
+			return fmt.Errorf("ack %d, ackable is %d", ack, c.marks.Ackable)
+		}
 		return nil
 	}
 	if s.SegmentSize != 0 && s.Len <= s.SegmentSize || s.SegmentSize == 0 && s.Len > c.smss && (c.path.size == 0 || pos != c.path.pos) {
@@ -69,8 +75,8 @@ func (o *oracle) judge(c *Core, s *Segment) error {
 	if s.Flags&(wire.FIN|wire.SYN) != 0 {
 		last++
 	}
-	if last > c.sendable && last > pos {
-		return fmt.Errorf("[%d,%d) is sent, sendable is %d", pos, last, c.sendable)
+	if last > c.marks.Sendable && last > pos {
+		return fmt.Errorf("[%d,%d) is sent, sendable is %d", pos, last, c.marks.Sendable)
 	}
 	if s.Flags&wire.FIN != 0 && end != c.fin {
 		return fmt.Errorf("a FIN at %d instead of %d", end, c.fin)
@@ -78,8 +84,8 @@ func (o *oracle) judge(c *Core, s *Segment) error {
 	if s.Flags&wire.ACK == 0 {
 		return nil
 	}
-	if ack > c.ackable || ack > c.rcvNxt {
-		return fmt.Errorf("ack %d, ackable is %d, RCV.NXT %d", ack, c.ackable, c.rcvNxt)
+	if ack > c.marks.Ackable || ack > c.rcvNxt {
+		return fmt.Errorf("ack %d, ackable is %d, RCV.NXT %d", ack, c.marks.Ackable, c.rcvNxt)
 	}
 	if o.spoke && ack < o.acked {
 		return fmt.Errorf("ack %d after %d", ack, o.acked)

@@ -54,7 +54,7 @@ func (c *Core) paced(now time.Time, n int) int {
 	burst := max(float64(initialWindow(c.smss)+c.smss), rate*paceLate.Seconds())
 	credit := burst - rate*p.at.Sub(now).Seconds()
 	if least := float64(min(n, c.smss)); credit < least {
-		waiting := max(n, c.board.lost, int(min(c.appended, c.sendable)-c.nxt))
+		waiting := max(n, c.board.lost, int(c.ready()-c.nxt))
 		quantum := max(least, min(float64(waiting), rate*paceQuantum.Seconds()))
 		p.until = now.Add(seconds((quantum-credit)/rate).Truncate(time.Microsecond) + time.Microsecond)
 		return 0

@@ -85,7 +85,7 @@ func (p *pathProbe) next(c *Core, now time.Time, room int) int {
 	}
 	n := size - c.optionLen()
 	all := n + probeBehind*c.smss
-	if room < all || min(c.dataEnd(), c.sendable, c.sndEdge)-c.nxt < int64(all) {
+	if room < all || min(c.dataEnd(), c.marks.Sendable, c.sndEdge)-c.nxt < int64(all) {
 		return 0
 	}
 	return n
@@ -129,7 +129,7 @@ func (c *Core) probed(lost bool) bool {
 // nothing in flight is not believed (RFC 5927 section 7), nor one that quotes our SYN, which every path takes.
 func (c *Core) PathMTU(now time.Time, seq uint32, mss int) bool {
 	pos := c.sndPos(seq)
-	if c.closed || c.una == 0 || pos < c.una || pos >= c.max || mss < minMSS+timestampLen {
+	if c.closed || c.replica != nil || c.una == 0 || pos < c.una || pos >= c.max || mss < minMSS+timestampLen {
 		return false
 	}
 	if p := &c.path; p.size != 0 && pos == p.pos && c.pathMSS() <= mss && mss < p.size {

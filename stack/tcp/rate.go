@@ -42,7 +42,7 @@ func (c *Core) departure(now time.Time) departure {
 // ranDry takes note that nothing may be sent. If that is neither for the window nor for what is lost, the
 // user has nothing, or a mark holds it back: what arrives shows no more than that.
 func (c *Core) ranDry() {
-	if c.rates == nil || c.board.lost > 0 || min(c.appended, c.sendable)-c.nxt >= int64(c.smss) {
+	if c.rates == nil || c.board.lost > 0 || c.ready()-c.nxt >= int64(c.smss) {
 		return
 	}
 	if flight := c.board.inFlight(); flight < c.cwnd() {

@@ -10,8 +10,11 @@ import (
 // RFC 9293 section 3.10.7, https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.
 // Whatever it causes to be sent leaves with the next Send. It returns whether the segment can
 // be the peer's, by its sequence and acknowledgement numbers.
+//
+// A replica takes no segment: it knows of its peer what the log says. What the peer sends
+// in the moment between a decision to take over and TakeOver, it sends again.
 func (c *Core) Recv(now time.Time, seg *Segment) bool {
-	if c.closed {
+	if c.closed || c.replica != nil {
 		return false // the shell answers for connections that are not there
 	}
 	c.keep.heard(now)
@@ -35,6 +38,9 @@ func (c *Core) Recv(now time.Time, seg *Segment) bool {
 	}
 	if !c.recvACK(now, seg) {
 		return false
+	}
+	if c.rst >= 0 {
+		return true // nobody will read it, and it is not acknowledged
 	}
 	// Sixth would be URG: urgent data is data.
 	if seg.Flags&wire.SYN != 0 {
@@ -240,13 +246,14 @@ func (c *Core) recvACK(now time.Time, seg *Segment) bool {
 
 // advance takes note that everything before una has been acknowledged.
 func (c *Core) advance(una int64) {
+	if c.una == 0 {
+		c.nxt = c.max // what is behind our SYN after a takeover is on the scoreboard
+	}
 	c.una = una
 	c.patience.since = time.Time{}
 	c.nxt = max(c.nxt, una)
 	c.max = max(c.max, una)
-	if end := c.dataEnd(); una > c.out.base {
-		c.out.release(min(una, end))
-	}
+	c.releaseOutput()
 }
 
 // recvData takes the payload and the FIN: RFC 9293 section 3.10.7.4, seventh and eighth.
@@ -265,8 +272,8 @@ func (c *Core) recvData(now time.Time, seg *Segment) {
 	}
 	if len(data) > 0 && c.orphan && end > c.rcvNxt {
 		// Nobody will read it, and the peer should know: RFC 2525 section 2.17.
-		c.refuse(seg)
-		c.finish(nil)
+		c.putRST(CloseReset, nil)
+		c.rstAnswers = c.rstDue()
 		return
 	}
 	limit := c.inputLimit()
@@ -379,7 +386,7 @@ func (c *Core) settle(now time.Time) {
 		c.closedFirst = true // whatever the order was in which a replica came to know
 	}
 	switch {
-	case c.closed || c.timeWait || !c.finAcked():
+	case c.closed || c.timeWait || c.rst >= 0 || !c.finAcked():
 	case c.finReceived() && (c.closedFirst || c.replica != nil):
 		// A replica does not know who closed first. The active node does, and were it not to
 		// wait it would have ended, and End been called.
@@ -407,7 +414,8 @@ func (c *Core) finish(err error) {
 }
 
 // refuse answers seg with a RST: RFC 9293 section 3.10.7.1.
+// While there is a RST that waits, that is answer enough.
 func (c *Core) refuse(seg *Segment) {
-	c.reset = true
+	c.reset = c.rst < 0
 	c.resetSeq = seg.Ack
 }

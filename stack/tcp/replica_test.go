@@ -25,13 +25,6 @@ func restore(t *testing.T) *Core {
 	return c
 }
 
-// digest is what an active node that has produced output before pos says of it.
-func digest(stream func(int64) byte, pos int64) uint32 {
-	c := Accept(Config{SendBuffer: 1 << 20, Digest: true}, epoch, &wire.TCP{})
-	c.Append(stretch(stream, 1, int(pos-1)))
-	return c.Positions().OutCRC
-}
-
 func TestRestoreImpossible(t *testing.T) {
 	for name, change := range map[string]func(*Snapshot){
 		"send shift":           func(s *Snapshot) { s.Scale, s.SndShift = true, 15 },
@@ -164,73 +157,6 @@ func TestReplayErrors(t *testing.T) {
 	}
 }
 
-func TestVerify(t *testing.T) {
-	for name, test := range map[string]struct {
-		write int64 // the replica's output ends here
-		close bool
-		pos   int64
-		crc   uint32
-		fin   bool
-		done  bool
-		err   error
-	}{
-		"nothing":            {write: 1, pos: 1, done: true},
-		"the same":           {write: 101, pos: 101, crc: digest(ours, 101), done: true},
-		"more":               {write: 201, pos: 101, crc: digest(ours, 101), done: true},
-		"less":               {write: 100, pos: 101, crc: digest(ours, 101)},
-		"another":            {write: 101, pos: 101, crc: digest(theirs, 101), err: ErrDiverged},
-		"with a FIN":         {write: 101, close: true, pos: 102, crc: digest(ours, 101), fin: true, done: true},
-		"FIN not yet":        {write: 101, pos: 102, crc: digest(ours, 101), fin: true},
-		"FIN here only":      {write: 101, close: true, pos: 151, crc: digest(ours, 151), err: ErrDiverged},
-		"FIN here earlier":   {write: 101, close: true, pos: 152, crc: digest(ours, 151), fin: true, err: ErrDiverged},
-		"FIN there earlier":  {write: 201, pos: 102, crc: digest(ours, 101), fin: true, err: ErrDiverged},
-		"only a FIN":         {write: 1, close: true, pos: 2, fin: true, done: true},
-		"no FIN there yet":   {write: 101, close: true, pos: 101, crc: digest(ours, 101), done: true},
-		"another with a FIN": {write: 101, close: true, pos: 102, crc: digest(theirs, 101), fin: true, err: ErrDiverged},
-	} {
-		c := restore(t)
-		c.Append(stretch(ours, 1, int(test.write-1)))
-		if test.close {
-			c.CloseWrite(epoch)
-		}
-		done, err := c.Verify(epoch, test.pos, test.crc, test.fin)
-		if done != test.done || err != test.err {
-			t.Errorf("%s: %v, %v", name, done, err)
-		}
-		if err := c.check(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		want := int64(1)
-		if done {
-			want = test.pos
-		}
-		if c.Verified() != want {
-			t.Errorf("%s: verified %d", name, c.Verified())
-		}
-	}
-}
-
-// TestVerifyInSteps asserts that the digest goes on where it was, and that an
-// earlier position is no question any more.
-func TestVerifyInSteps(t *testing.T) {
-	c := restore(t)
-	for pos := int64(1); pos < 1000; pos += 37 {
-		c.Append(stretch(ours, pos, 37))
-		if err := c.Replay(epoch, &Update{InAt: 1, Una: pos, SndWnd: 1000}); err != nil {
-			t.Fatal(err)
-		}
-		if done, err := c.Verify(epoch, pos+20, digest(ours, pos+20), false); !done || err != nil {
-			t.Fatal(pos, done, err)
-		}
-		if done, err := c.Verify(epoch, pos, 12345, false); !done || err != nil {
-			t.Fatal(pos, done, err)
-		}
-		if err := c.check(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestReplicaTimeWait closes both directions on a replica in every order. That the active node goes on is what
 // tells it that it is in TIME-WAIT and was not in LAST-ACK.
 func TestReplicaTimeWait(t *testing.T) {
@@ -267,32 +193,6 @@ func TestReplicaTimeWait(t *testing.T) {
 		c.Send(epoch, func(s *Segment) { answers++ })
 		if answers != 1 {
 			t.Errorf("%s: %d answers to the peer's FIN", name, answers)
-		}
-	}
-}
-
-// TestVerifyAfterTheEnd asserts that a connection that has ended has nothing to compare.
-func TestVerifyAfterTheEnd(t *testing.T) {
-	for name, end := range map[string]func(c *Core){
-		"ended": func(c *Core) { c.End(nil) },
-		"all acknowledged": func(c *Core) {
-			if err := c.Replay(epoch, &Update{InAt: 1, InFIN: true}); err != nil {
-				t.Fatal(err)
-			}
-			c.CloseWrite(epoch)
-			if err := c.Replay(epoch, &Update{InAt: 1, InFIN: true, Una: 102}); err != nil {
-				t.Fatal(err)
-			}
-		},
-	} {
-		c := restore(t)
-		c.Append(stretch(ours, 1, 100))
-		end(c)
-		if s := c.State(); s != Closed && s != TimeWait {
-			t.Fatalf("%s: %v", name, s)
-		}
-		if done, err := c.Verify(epoch, 102, digest(ours, 101), true); !done || err != nil {
-			t.Errorf("%s: %v, %v", name, done, err)
 		}
 	}
 }

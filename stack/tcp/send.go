@@ -6,9 +6,9 @@ import (
 	"github.com/ftcp-project/ftcp/wire"
 )
 
-// Send emits every segment that may leave now and returns the time at which to
-// call it again even if nothing happens before; zero if there is none.
-// A segment and what it points to are valid until emit returns.
+// Send emits every segment that may leave now, but for a RST (see [Core.ResetDue]), and
+// returns the time at which to call it again even if nothing happens before; zero if
+// there is none. A segment and what it points to are valid until emit returns.
 func (c *Core) Send(now time.Time, emit func(*Segment)) (next time.Time) {
 	c.patience.waits(c, now)
 	c.expire(now)
@@ -30,11 +30,10 @@ func (c *Core) Send(now time.Time, emit func(*Segment)) (next time.Time) {
 // nextSegment derives the next segment from the state, or returns nil if nothing may leave.
 func (c *Core) nextSegment(now time.Time) *Segment {
 	switch {
-	case c.reset:
-		c.reset = false
-		return c.resetSegment(now)
 	case c.closed:
 		return nil
+	case c.nxt == 0 && c.rstDue():
+		return nil // it needs no SYN before it
 	case c.nxt == 0:
 		return c.synSegment(now)
 	case c.ackPos() < 1:
@@ -42,6 +41,9 @@ func (c *Core) nextSegment(now time.Time) *Segment {
 	}
 	if seg := c.dataSegment(now); seg != nil {
 		return seg
+	}
+	if c.rstDue() {
+		return nil // it acknowledges what there is
 	}
 	if c.probe {
 		// An empty segment before SND.UNA makes the peer answer: RFC 9293 section 3.8.4.
@@ -83,14 +85,14 @@ func (c *Core) behind() int64 {
 // is made here, and nothing in one is beyond the two marks: neither its acknowledgement nor
 // its last position.
 func (c *Core) segment(now time.Time, flags wire.Flags, pos int64, n int, again bool) *Segment {
-	ack := min(c.rcvNxt, c.ackable)
-	if end := min(pos+int64(n), c.sendable); end < pos+int64(n) {
+	ack := c.ackPos()
+	if end := min(pos+int64(n), c.marks.Sendable); end < pos+int64(n) {
 		n = int(max(0, end-pos))
 	}
-	if pos >= c.sendable {
+	if pos >= c.marks.Sendable {
 		flags &^= wire.SYN
 	}
-	if pos+int64(n) >= c.sendable {
+	if pos+int64(n) >= c.marks.Sendable {
 		flags &^= wire.FIN
 	}
 
@@ -197,11 +199,11 @@ func (c *Core) synSegment(now time.Time) *Segment {
 	flags := wire.SYN
 	if c.rcvNxt > 0 {
 		flags |= wire.ACK
-		if c.ackable < 1 {
+		if c.marks.Ackable < 1 {
 			return nil
 		}
 	}
-	if c.sendable < 1 {
+	if c.marks.Sendable < 1 {
 		return nil
 	}
 	if c.max == 0 {
@@ -214,20 +216,6 @@ func (c *Core) synSegment(now time.Time) *Segment {
 		c.rtoAt = now.Add(c.rtt.rto())
 	}
 	return c.segment(now, flags|c.ecn.synFlags(c), 0, 0, c.max > 0)
-}
-
-// resetSegment makes a RST.
-func (c *Core) resetSegment(now time.Time) *Segment {
-	seg := &c.tx
-	*seg = Segment{Parts: seg.Parts[:0]}
-	seg.Seq = c.resetSeq
-	seg.Flags = wire.RST
-	if c.resetAck {
-		seg.Flags |= wire.ACK
-		seg.Ack = c.rcvSeq(c.ackPos())
-		c.options(now, seg) // RFC 7323 section 3.2
-	}
-	return seg
 }
 
 // dataSegment makes the next segment of output, new or again, and the FIN.
@@ -308,7 +296,7 @@ func (c *Core) nextData() (pos int64, n int, fin bool) {
 		return c.nextLost(lost, length, room)
 	}
 	pos = c.nxt
-	end := min(c.appended, c.sendable)
+	end := c.ready()
 	data := min(c.dataEnd(), end)
 	n = max(0, min(int(min(data, c.sndEdge)-pos), room, c.gso()))
 

@@ -37,7 +37,7 @@ func (t *tailProbe) expire(c *Core, now time.Time) {
 	t.at = time.Time{}
 	t.end = c.max
 	t.force = true
-	if end := min(c.appended, c.sendable); end > c.nxt && c.sndEdge > c.nxt {
+	if end := c.ready(); end > c.nxt && c.sndEdge > c.nxt {
 		t.end = 0 // dataSegment sets it
 		t.resent = false
 	} else {

@@ -41,7 +41,7 @@ func (c *Core) expire(now time.Time) {
 	}
 	busy := !c.rtoAt.IsZero() || !c.probeAt.IsZero() || c.una == 0
 	if probe, dead := c.keep.expire(now, busy, c.patience.after); dead {
-		c.abort(now, ErrTimeout)
+		c.timedOut()
 	} else if probe {
 		c.probe = true
 	}
@@ -78,7 +78,7 @@ func (c *Core) armProbe(now time.Time) {
 	if c.una == 0 || c.closed || !c.rtoAt.IsZero() || !c.probeAt.IsZero() {
 		return
 	}
-	if c.board.lost == 0 && min(c.appended, c.sendable) <= c.nxt {
+	if c.board.lost == 0 && c.ready() <= c.nxt {
 		return
 	}
 	if pos, n, fin := c.nextData(); n == 0 && !fin && c.sndEdge-pos < int64(c.smss) {

@@ -28,4 +28,4 @@ func (c *Core) NextISS(iss uint32) uint32 {
 }
 
 // Urgent says that Send has an ACK to send that should not wait for further segments.
-func (c *Core) Urgent() bool { return c.ackForce || c.dupAck || c.reset || c.board.lost > 0 }
+func (c *Core) Urgent() bool { return c.ackForce || c.dupAck || c.ResetDue() || c.board.lost > 0 }

@@ -34,7 +34,7 @@ type receiveTuning struct {
 // arrived takes note of data in order. It measures the round trip by the echoed timestamps, for who only
 // receives has no other way.
 func (t *receiveTuning) arrived(c *Core, now time.Time, seg *Segment) {
-	readers := min(c.read, c.peerRead)
+	readers := c.readers()
 	if t.heard.IsZero() || now.Sub(t.heard) > tuneIdle {
 		if !t.fixed {
 			t.size = min(startWindow, c.cfg.ReceiveBuffer)
@@ -85,6 +85,6 @@ func (c *Core) sendBuffer() int {
 // bounded by Config.SendBuffer. A replica may be written to as much as the
 // active node: it is behind, and must not stand in its own way.
 func (c *Core) Room() int {
-	ready := int(min(c.appended, c.sendable)-c.una) - c.board.sacked
+	ready := int(c.ready()-c.una) - c.board.sacked
 	return max(0, min(c.cfg.SendBuffer-int(c.appended-c.una), c.sendBuffer()-ready))
 }

@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"hash/crc32"
 	"math"
 	"time"
 )
@@ -14,21 +13,18 @@ import (
 func (c *Core) Append(b []byte) int {
 	n := min(len(b), c.Room())
 	c.out.append(b[:n])
-	c.produced(b[:n])
+	c.produced(n)
 	return n
 }
 
 // AppendBlock is Append without a copy: it takes over a block whose first n bytes are output.
 func (c *Core) AppendBlock(b *Block, n int) {
 	c.out.push(chunk{pos: c.out.end, data: b.B[:n:n], block: b})
-	c.produced(b.B[:n])
+	c.produced(n)
 }
 
-func (c *Core) produced(b []byte) {
-	c.appended += int64(len(b))
-	if c.cfg.Digest && c.replica == nil { // a replica computes it when it verifies
-		c.digest = crc32.Update(c.digest, castagnoli, b)
-	}
+func (c *Core) produced(n int) {
+	c.appended += int64(n)
 	if c.replica != nil {
 		c.replicaAdvance()
 	}
@@ -52,7 +48,7 @@ func (c *Core) SetBuffers(receive, send int) {
 func (c *Core) SetNoDelay(on bool) { c.noDelay = on }
 
 // Writable says that the user may still write.
-func (c *Core) Writable() bool { return !c.closed && c.fin < 0 }
+func (c *Core) Writable() bool { return !c.closed && c.fin < 0 && c.rst < 0 }
 
 // Established says that the handshake is over.
 func (c *Core) Established() bool { return c.una > 0 && c.rcvNxt > 0 }
@@ -60,17 +56,18 @@ func (c *Core) Established() bool { return c.una > 0 && c.rcvNxt > 0 }
 // Ended says that the connection is over. Input may be left to read.
 func (c *Core) Ended() bool { return c.closed }
 
-// Err says why an ended connection did not end in order; nil if it did.
+// Err says why a connection has not ended in order, or will not; nil otherwise.
 func (c *Core) Err() error { return c.err }
 
-// Pending says how much of the output the peer has not acknowledged, FIN included.
+// Pending says how much of the output the peer has not acknowledged, FIN and RST
+// included.
 func (c *Core) Pending() int { return int(c.appended - c.una) }
 
 // Readable is the number of bytes that can be read.
 func (c *Core) Readable() int { return int(c.inEnd() - c.read) }
 
 // EOF says that the peer will send nothing after what is readable.
-func (c *Core) EOF() bool { return c.finReceived() || c.readShut || c.closed }
+func (c *Core) EOF() bool { return c.finReceived() || c.readShut || c.closed || c.rst >= 0 }
 
 // Peek appends to dst the parts of memory that hold the next n bytes of input, which
 // must be readable. They stay valid until Consume.
@@ -85,12 +82,8 @@ func (c *Core) Consume(n int) {
 	c.updateWindow()
 }
 
-// releaseInput forgets the input that nobody needs any more.
-func (c *Core) releaseInput() {
-	c.in.release(min(c.read, c.retain))
-}
-
-// discardInput reads all input on behalf of a user that will not. What is retained stays.
+// discardInput reads all input on behalf of a user that will not. What is to be kept
+// stays.
 func (c *Core) discardInput() {
 	c.read = c.inEnd()
 	c.releaseInput()
@@ -98,7 +91,7 @@ func (c *Core) discardInput() {
 
 // CloseWrite queues a FIN behind the output.
 func (c *Core) CloseWrite(now time.Time) {
-	if c.closed || c.fin >= 0 {
+	if !c.Writable() {
 		return
 	}
 	if c.rcvNxt == 0 {
@@ -124,36 +117,27 @@ func (c *Core) CloseRead() {
 
 // Close is CloseRead and CloseWrite. If there is input that nobody has read, the
 // connection is aborted, so that the peer does not take it for read (RFC 2525 section 2.17).
+//
+// A replica closes in order, for the time being: how much is unread here says nothing
+// about the active node. See [Update].
 func (c *Core) Close(now time.Time) {
-	if c.closed {
-		c.discardInput()
-		return
-	}
 	c.orphan = true
-	if c.replica != nil {
-		c.CloseWrite(now) // how much is unread here says nothing about the active node
-		return
-	}
-	if c.Readable() > 0 {
-		c.abort(now, nil)
+	switch {
+	case c.closed, c.rst >= 0 && c.replica == nil:
 		c.discardInput()
-		return
+	case c.replica != nil:
+		c.CloseWrite(now)
+		c.agreeReset()
+	case c.Readable() > 0:
+		c.abort(CloseReset, nil)
+		c.discardInput()
+	default:
+		c.readShut = true
+		c.CloseWrite(now)
+		c.settle(now)
 	}
-	c.readShut = true
-	c.CloseWrite(now)
-	c.settle(now)
 }
 
-// Abort sends a RST and forgets everything.
-func (c *Core) Abort(now time.Time) { c.abort(now, ErrAborted) }
-
-func (c *Core) abort(now time.Time, err error) {
-	if c.closed {
-		return
-	}
-	if c.rcvNxt > 0 && !c.timeWait {
-		c.reset, c.resetAck = true, true
-		c.resetSeq = c.sndSeq(c.behind())
-	}
-	c.finish(err)
-}
+// Abort ends the output by a RST. What can leave before it leaves; what cannot, when its
+// turn has come, is discarded.
+func (c *Core) Abort(time.Time) { c.abort(CloseAbort, ErrAborted) }

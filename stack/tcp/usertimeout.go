@@ -15,7 +15,7 @@ func (c *Core) SetUserTimeout(d time.Duration) { c.patience.after = d }
 
 // waits keeps since up to date; everything that sends calls it.
 func (t *userTimeout) waits(c *Core, now time.Time) {
-	if c.una < min(c.appended, c.sendable) && c.una > 0 && !c.closed {
+	if c.una < c.ready() && c.una > 0 && !c.closed {
 		if t.since.IsZero() {
 			t.since = now
 		}

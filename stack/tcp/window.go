@@ -7,7 +7,7 @@ import "math"
 // segment (silly window avoidance, RFC 9293 section 3.8.6.2.2). It counts from what every reader
 // has read: the others may have to go on with this very window.
 func (c *Core) rightEdge() int64 {
-	edge := min(c.read, c.peerRead) + int64(c.tuning.size)
+	edge := c.readers() + int64(c.tuning.size)
 	if edge-c.edge < int64(min(c.tuning.size/2, c.rcvMSS)) {
 		return c.edge
 	}
@@ -37,7 +37,7 @@ func (c *Core) window(ack int64, syn bool) uint16 {
 // nothing but tiny segments moves that on by rounding, with no end. So what
 // is in the buffer is bounded by the largest window there can be.
 func (c *Core) inputLimit() int64 {
-	return min(c.edge, min(c.read, c.peerRead)+(math.MaxUint16+1)<<c.rcvShift)
+	return min(c.edge, c.readers()+(math.MaxUint16+1)<<c.rcvShift)
 }
 
 // updateWindow makes a window update leave if it at least doubles the window

@@ -153,12 +153,16 @@ func (w *world) serve(h *host) {
 	if h.core.Replica() {
 		return
 	}
-	h.next = h.core.Send(w.now, func(s *Segment) {
+	emit := func(s *Segment) {
 		if err := h.oracle.judge(h.core, s); err != nil {
 			w.t.Fatalf("%s: %s: %v", h.name, formatSegment(h.core, s), err)
 		}
 		w.transmit(w.peer(h), s)
-	})
+	}
+	if h.next = h.core.Send(w.now, emit); h.core.ResetDue() {
+		h.core.SendReset(w.now, emit)
+		h.next = h.core.deadline()
+	}
 	if err := h.core.check(); err != nil {
 		w.t.Fatalf("%s: %v", h.name, err)
 	}

@@ -100,6 +100,7 @@ func (m *Machine) Step(now time.Duration, e Event) (todo []Action, next time.Dur
 	m.out = nil
 	if now > m.due+2*m.cfg.Round {
 		m.cutOff = now + m.cfg.Round // what its standby has sent meanwhile is not read yet
+		m.quiet.disturbed(now, m.quiet.serves)
 	}
 	m.step(now, e)
 	m.due = m.next(now)

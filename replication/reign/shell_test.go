@@ -175,6 +175,10 @@ func (w *world) answer(i int, m mail) {
 	if caller.cfg.Self.Incarnation != m.inc || !caller.alive() || !p.asking || p.began != m.began || w.linking[i][m.from] {
 		return // it waits no more
 	}
+	if caller.life != runs {
+		return // it would have to go on with the handshake
+	}
+	m.says = caller.m.Statement(w.now)
 	says := n.m.Statement(w.now)
 	w.linkID++
 	id := w.linkID

@@ -80,6 +80,7 @@ import (
 	"time"
 
 	"github.com/ftcp-project/ftcp/replication"
+	"github.com/ftcp-project/ftcp/replication/arbiter"
 	"github.com/ftcp-project/ftcp/replication/node"
 	"github.com/ftcp-project/ftcp/replication/peerlink"
 	"github.com/ftcp-project/ftcp/stack"
@@ -157,8 +158,14 @@ type Node struct {
 	// none.
 	History int
 
+	// Arbiter keeps the record of who serves, outside of the nodes. Nil: the nodes decide
+	// by the pair's rule, whose limits are in the documentation of package
+	// replication/reign.
+	Arbiter arbiter.Arbiter
+
 	// ClaimAfter is how long a node that knows of an earlier reign, and neither hears of
-	// it nor has proof that it is over, waits before it serves anew. Zero: 10 s.
+	// it nor has proof that it is over, waits before it serves anew. Zero: 10 s, and with
+	// an Arbiter for ever.
 	ClaimAfter time.Duration
 
 	// NoWake leaves out the ICMP messages by which a peer is told at a takeover to
@@ -248,7 +255,7 @@ func (n *Node) config() node.Config {
 		Group: replication.Config{
 			Group: n.Group, Bind: n.Bind, Peers: n.Peers, Transport: n.Transport,
 			Heartbeat: n.Heartbeat, Misses: n.Misses, MaxLag: n.MaxLag, History: n.History,
-			ClaimAfter: n.ClaimAfter, NoWake: n.NoWake, Logger: n.Logger,
+			Arbiter: n.Arbiter, ClaimAfter: n.ClaimAfter, NoWake: n.NoWake, Logger: n.Logger,
 		},
 		Secret: n.Secret, Port: DefaultPort, Mode: int(n.Mode), OwnMAC: n.OwnMAC,
 		From: n.LocalAddr,

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -51,6 +52,12 @@ func (g *Group) act(a reign.Action, e event) (used bool) {
 		}
 	case reign.Pronounce:
 		g.pronounce(a.To)
+	case reign.Swap:
+		g.wg.Go(func() {
+			g.arbitrate(func(ctx context.Context) (reign.Record, error) { return g.cfg.Arbiter.Swap(ctx, a.Old, a.New) })
+		})
+	case reign.Load:
+		g.wg.Go(func() { g.arbitrate(g.cfg.Arbiter.Load) })
 	case reign.Refuse:
 		// The link is closed, since nobody uses it.
 	default:
@@ -58,6 +65,27 @@ func (g *Group) act(a reign.Action, e event) (used bool) {
 	}
 	return false
 }
+
+// arbitrate asks the arbiter, and tells the machine of the answer. One that does not answer is asked
+// again, after a while, by what the machine does then.
+func (g *Group) arbitrate(ask func(context.Context) (reign.Record, error)) {
+	ctx, cancel := context.WithTimeout(g.ctx, arbiterTimeout)
+	defer cancel()
+	current, err := ask(ctx)
+	if err != nil && g.ctx.Err() == nil {
+		g.notes.warn("ftcp: the arbiter has not answered; nobody takes over or goes alone until it does", "err", err)
+		select {
+		case <-time.After(arbiterAgain):
+		case <-g.ctx.Done():
+		}
+	}
+	g.post(reign.Swapped{Known: err == nil, Current: current})
+}
+
+const (
+	arbiterTimeout = 2 * time.Second
+	arbiterAgain   = 100 * time.Millisecond
+)
 
 // goAlone lifts what that standby had bound.
 func (g *Group) goAlone(a reign.GoAlone) {
@@ -130,6 +158,10 @@ func (g *Group) takeOver(a reign.TakeOver) {
 	shift := g.stack.AdvanceTimestamp(f.timestamp() + tsMargin)
 	replicas := f.replicas()
 	g.follower.Store(nil)
+	// The others are told before any client is: a node that dies in between must not look like
+	// one that has not claimed.
+	g.announcePresence()
+	g.wg.Go(func() { f.claim(a.Reign) })
 	g.stack.Activate()
 	kept, lost := 0, 0
 	for i, r := range replicas {
@@ -158,8 +190,6 @@ func (g *Group) takeOver(a reign.TakeOver) {
 		say = g.notes.info // as planned
 	}
 	say("ftcp: took over", "because", a.Why, "epoch", a.Reign.Epoch, "connections", kept, "lost", lost, "took", time.Since(begin))
-	g.announcePresence()
-	g.wg.Go(func() { f.claim(a.Reign) })
 }
 
 const (

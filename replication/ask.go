@@ -236,6 +236,7 @@ type helloOf struct {
 	reign    reign.Reign
 	reigned  time.Duration
 	full     bool
+	deaf     bool
 	settings *replpb.Settings
 }
 
@@ -244,12 +245,12 @@ func newHelloOf(h *replpb.Hello) *helloOf {
 		member: reign.Member{Slot: h.Member.GetSlot(), Incarnation: h.Member.GetIncarnation()},
 		role:   reign.Role(h.Role), reigned: time.Duration(h.ReignedMs) * time.Millisecond,
 		reign: reign.Reign{Lineage: h.Reign.GetLineage(), Epoch: h.Reign.GetEpoch()},
-		full:  h.Full, settings: h.Settings,
+		full:  h.Full, deaf: h.Deaf, settings: h.Settings,
 	}
 }
 
 func (h *helloOf) statement() reign.Statement {
-	return reign.Statement{From: h.member, Role: h.role, Reign: h.reign, Reigned: h.reigned, Full: h.full}
+	return reign.Statement{From: h.member, Role: h.role, Reign: h.reign, Reigned: h.reigned, Full: h.full, Deaf: h.deaf}
 }
 
 // hello describes this node as it is now.
@@ -262,6 +263,6 @@ func (g *Group) hello() *replpb.Hello {
 		Member: &replpb.Member{Slot: g.self.Slot, Incarnation: g.self.Incarnation},
 		Role:   replpb.Role(s.Role),
 		Reign:  &replpb.Reign{Lineage: s.Reign.Lineage, Epoch: s.Reign.Epoch, Revision: record.Revision},
-		Full:   s.Full, ReignedMs: s.Reigned.Milliseconds(), Settings: g.settings(),
+		Deaf:   s.Deaf, Full: s.Full, ReignedMs: s.Reigned.Milliseconds(), Settings: g.settings(),
 	}
 }

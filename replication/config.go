@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ftcp-project/ftcp/replication/arbiter"
 	"github.com/ftcp-project/ftcp/replication/peerlink"
 )
 
@@ -30,8 +31,12 @@ type Config struct {
 	// comes later. Zero: DefaultHistory; negative: none.
 	History int
 
+	// Arbiter keeps the record of who serves. Nil: the pair's rule decides.
+	Arbiter arbiter.Arbiter
+
 	// ClaimAfter is how long a node that knows of an earlier reign, and neither hears of it nor
-	// has proof that it is over, waits before it serves anew. Zero: DefaultClaimAfter.
+	// has proof that it is over, waits before it serves anew. Zero: DefaultClaimAfter, and with an
+	// Arbiter for ever.
 	ClaimAfter time.Duration
 
 	// ReceiveBuffer and SendBuffer are compared with the other node's.
@@ -73,7 +78,7 @@ func (c *Config) setDefaults() {
 	if c.History == 0 {
 		c.History = DefaultHistory
 	}
-	if c.ClaimAfter == 0 {
+	if c.ClaimAfter == 0 && c.Arbiter == nil {
 		c.ClaimAfter = DefaultClaimAfter
 	}
 	if c.Logger == nil {

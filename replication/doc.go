@@ -5,6 +5,7 @@
 //
 //	who serves is decided in           reign (pure); its actions are carried out in act.go
 //	the marks come from                ledger (pure), through guarded.bound, and nothing else
+//	a record outside of the nodes      arbiter
 //	what "protected" means             ledger.Guarded: what both sides have confirmed
 //	the link, its keys and frames      peerlink
 //	questions to other nodes           ask.go over links, presence.go on the service network

@@ -66,7 +66,9 @@ func (g *Group) follow(mate reign.Member, e event) {
 		err := f.receive()
 		close(f.recvEnd)
 		f.stopConfirming()
-		g.post(reign.Closed{Peer: mate.Incarnation, How: f.closing(err)})
+		if how := f.closing(err); g.follower.Load() == f { // else the machine has another link by now
+			g.post(reign.Closed{Peer: mate.Incarnation, How: how})
+		}
 	})
 }
 

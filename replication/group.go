@@ -85,7 +85,8 @@ func New(cfg Config, s *stack.Stack) *Group {
 	g.events.init()
 	g.machine = reign.New(&reign.Config{
 		Self: self, Silence: cfg.silence(), Round: roundTime, ClaimAfter: cfg.ClaimAfter,
-		Lineage: newLineage,
+		Arbitrated: cfg.Arbiter != nil,
+		Lineage:    newLineage,
 	}, 0)
 	for _, address := range cfg.Peers {
 		g.peers = append(g.peers, &peer{address: address})

@@ -105,7 +105,9 @@ func (g *Group) lead(mate reign.Member, e event) {
 	g.wg.Go(func() {
 		how := l.receive()
 		l.end()
-		g.post(reign.Closed{Peer: mate.Incarnation, How: how})
+		if g.leader.Load() == l { // else the machine has another link by now
+			g.post(reign.Closed{Peer: mate.Incarnation, How: how})
+		}
 	})
 }
 

@@ -32,7 +32,7 @@ func (g *Group) presence(kind wire.PresenceKind) wire.Presence {
 	s, record, member := g.machine.Statement(g.now()), g.machine.Record(), g.machine.Member()
 	g.mu.Unlock()
 	return wire.Presence{
-		Kind: kind, Role: uint8(s.Role), Standby: member, Slot: slotHash(g.self.Slot),
+		Kind: kind, Role: uint8(s.Role), Standby: member, Deaf: s.Deaf, Slot: slotHash(g.self.Slot),
 		Incarnation: g.self.Incarnation, Lineage: s.Reign.Lineage, Epoch: s.Reign.Epoch,
 		Revision: record.Revision, Reigned: uint64(s.Reigned / time.Millisecond),
 	}
@@ -88,7 +88,7 @@ func (g *Group) inputPresence(l *stack.Link, from wire.MAC, payload []byte) {
 	s := reign.Statement{
 		From: reign.Member{Incarnation: p.Incarnation}, Role: reign.Role(p.Role),
 		Reign:   reign.Reign{Lineage: p.Lineage, Epoch: p.Epoch},
-		Reigned: time.Duration(p.Reigned) * time.Millisecond, Full: true,
+		Reigned: time.Duration(p.Reigned) * time.Millisecond, Full: true, Deaf: p.Deaf,
 	}
 	asked := time.Duration(-1)
 	switch p.Kind {

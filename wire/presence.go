@@ -18,7 +18,7 @@ import (
 //
 // On the wire, in network byte order:
 //
-//	magic 4, version 1, kind 1, role 1, flags 1 (bit 0: Standby),
+//	magic 4, version 1, kind 1, role 1, flags 1 (bit 0: Standby, bit 1: Deaf),
 //	Slot, Incarnation, Lineage, Epoch, Revision, Reigned, To, Nonce: 8 each,
 //	the first 16 bytes of HMAC-SHA256 (RFC 2104) over all of that
 //
@@ -28,6 +28,7 @@ type Presence struct {
 	Kind        PresenceKind
 	Role        uint8  // a number of replpb.Role, which this package does not interpret
 	Standby     bool   // the sender is active and has a member standby in its set
+	Deaf        bool   // the sender is starting and hears nobody: it does not go first
 	Slot        uint64 // hash of the slot's name
 	Incarnation uint64
 	Lineage     uint64
@@ -75,6 +76,7 @@ const (
 	presenceUnsigned = 8 + 8*8
 
 	flagStandby = 1 << 0
+	flagDeaf    = 1 << 1
 )
 
 // PresenceLen is the length of a presence message. In its frame it needs no padding.
@@ -95,6 +97,9 @@ func (p *Presence) Append(b []byte, key *[32]byte) []byte {
 func (p *Presence) flags() (flags byte) {
 	if p.Standby {
 		flags |= flagStandby
+	}
+	if p.Deaf {
+		flags |= flagDeaf
 	}
 	return flags
 }
@@ -139,7 +144,7 @@ func checkPresence(b []byte) error {
 func readPresence(b []byte) Presence {
 	field := func(i int) uint64 { return binary.BigEndian.Uint64(b[8+8*i:]) }
 	return Presence{
-		Kind: PresenceKind(b[5]), Role: b[6], Standby: b[7]&flagStandby != 0,
+		Kind: PresenceKind(b[5]), Role: b[6], Standby: b[7]&flagStandby != 0, Deaf: b[7]&flagDeaf != 0,
 		Slot: field(0), Incarnation: field(1), Lineage: field(2), Epoch: field(3),
 		Revision: field(4), Reigned: field(5), To: field(6), Nonce: field(7),
 	}

@@ -139,7 +139,7 @@ type lateSwap struct {
 }
 
 func (a *arbiter) put(s Swap) {
-	if equal(a.record, s.Old) || a.record.Revision == 0 && s.Old.Revision == 0 {
+	if a.record.Equal(s.Old) || a.record.Revision == 0 && s.Old.Revision == 0 {
 		a.record = s.New
 	}
 }

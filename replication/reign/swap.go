@@ -1,7 +1,6 @@
 package reign
 
 import (
-	"slices"
 	"time"
 )
 
@@ -53,19 +52,15 @@ func (m *Machine) swapped(now time.Duration, e Swapped) {
 		return
 	}
 	switch {
-	case equal(e.Current, p.new):
+	case e.Current.Equal(p.new):
 		m.pending = proposal{}
 		m.apply(now, p)
-	case equal(e.Current, m.record) || e.Current.Revision == 0 && m.record.Revision == 0:
+	case e.Current.Equal(m.record) || e.Current.Revision == 0 && m.record.Revision == 0:
 		m.do(Swap{Old: m.record, New: p.new})
 	default:
 		m.pending = proposal{}
 		m.outvoted(now, e.Current)
 	}
-}
-
-func equal(a, b Record) bool {
-	return a.Revision == b.Revision && a.Reign == b.Reign && a.Active == b.Active && slices.Equal(a.Set, b.Set)
 }
 
 // outvoted obeys a record that another node has put in place.

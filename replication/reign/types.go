@@ -39,6 +39,11 @@ func (r *Record) Has(incarnation uint64) bool {
 	return slices.ContainsFunc(r.Set, func(m Member) bool { return m.Incarnation == incarnation })
 }
 
+// Equal says that two records are the same.
+func (r Record) Equal(o Record) bool {
+	return r.Revision == o.Revision && r.Reign == o.Reign && r.Active == o.Active && slices.Equal(r.Set, o.Set)
+}
+
 // with and without return another record, with or without a member.
 func (r Record) with(m Member) Record {
 	r.Revision++

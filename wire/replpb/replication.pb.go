@@ -509,6 +509,7 @@ type Hello struct {
 	ReignedMs int64                  `protobuf:"varint,7,opt,name=reigned_ms,json=reignedMs,proto3" json:"reigned_ms,omitempty"` // for how long the sender has been active; 0 if it is not
 	Full      bool                   `protobuf:"varint,8,opt,name=full,proto3" json:"full,omitempty"`                            // the sender is active and takes no further standby now
 	Settings  *Settings              `protobuf:"bytes,9,opt,name=settings,proto3" json:"settings,omitempty"`
+	Deaf      bool                   `protobuf:"varint,12,opt,name=deaf,proto3" json:"deaf,omitempty"` // the sender is starting and does not hear the service network: it does not go first
 	// With these a broken link can be resumed.
 	Session       uint64 `protobuf:"fixed64,10,opt,name=session,proto3" json:"session,omitempty"`    // names the log that the sender has part of; 0: none
 	Confirmed     uint64 `protobuf:"varint,11,opt,name=confirmed,proto3" json:"confirmed,omitempty"` // the last record of that log which is in the sender's memory
@@ -607,6 +608,13 @@ func (x *Hello) GetSettings() *Settings {
 		return x.Settings
 	}
 	return nil
+}
+
+func (x *Hello) GetDeaf() bool {
+	if x != nil {
+		return x.Deaf
+	}
+	return false
 }
 
 func (x *Hello) GetSession() uint64 {
@@ -1938,7 +1946,7 @@ const file_replication_proto_rawDesc = "" +
 	"\x04mode\x18\x02 \x01(\rR\x04mode\x12%\n" +
 	"\x0ereceive_buffer\x18\x03 \x01(\x03R\rreceiveBuffer\x12\x1f\n" +
 	"\vsend_buffer\x18\x04 \x01(\x03R\n" +
-	"sendBuffer\"\xff\x02\n" +
+	"sendBuffer\"\x93\x03\n" +
 	"\x05Hello\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x16\n" +
 	"\x06oldest\x18\x02 \x01(\rR\x06oldest\x12\x14\n" +
@@ -1949,7 +1957,8 @@ const file_replication_proto_rawDesc = "" +
 	"\n" +
 	"reigned_ms\x18\a \x01(\x03R\treignedMs\x12\x12\n" +
 	"\x04full\x18\b \x01(\bR\x04full\x126\n" +
-	"\bsettings\x18\t \x01(\v2\x1a.ftcp.replication.SettingsR\bsettings\x12\x18\n" +
+	"\bsettings\x18\t \x01(\v2\x1a.ftcp.replication.SettingsR\bsettings\x12\x12\n" +
+	"\x04deaf\x18\f \x01(\bR\x04deaf\x12\x18\n" +
 	"\asession\x18\n" +
 	" \x01(\x06R\asession\x12\x1c\n" +
 	"\tconfirmed\x18\v \x01(\x04R\tconfirmed\"\xb2\x03\n" +

@@ -26,7 +26,7 @@ func (l *leader) send() {
 			return
 		}
 		for {
-			more := w.fill()
+			more := w.fill(due)
 			if !w.worth() && !due {
 				break
 			}
@@ -82,8 +82,8 @@ func (w *logWriter) worth() bool {
 	return len(w.log.Records) > 0 || w.log.InSync != 0 || w.goodbye
 }
 
-// fill makes the next frame, and says whether there is more.
-func (w *logWriter) fill() (more bool) {
+// fill makes the next frame, and says whether there is more. The one that is due tells of the port.
+func (w *logWriter) fill(due bool) (more bool) {
 	l, g := w.l, w.l.g
 	records := w.log.Records[:0]
 	l.input = l.input[:0]
@@ -98,7 +98,10 @@ func (w *logWriter) fill() (more bool) {
 	defer l.mu.Unlock()
 	w.log = replpb.Log{Lsn: l.lsn, TimestampMs: g.stack.Timestamp(), Records: records}
 	w.body.Log = &w.log
-	w.frame = replpb.Frame{ClockUs: g.clock(), EchoClockUs: 0, Health: g.health(), Body: &w.body}
+	w.frame = replpb.Frame{ClockUs: g.clock(), Body: &w.body}
+	if due {
+		w.frame.Health = g.health()
+	}
 	if l.member != nil && !l.told {
 		l.told = true
 		w.log.InSync = l.member.Revision

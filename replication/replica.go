@@ -34,6 +34,7 @@ type replica struct {
 	lost     bool  // the beginning is not here any more
 	over     bool  // ended, or refused
 	said     said  // what has been reported
+	still    int64 // where the output was ahead at the last heartbeat
 
 	safe atomic.Bool // usable, as of the latest news
 }
@@ -160,12 +161,11 @@ func (r *replica) news(core *tcp.Core) {
 	r.account(core)
 	p := core.Positions()
 	r.conn.Protected.Store(r.usableAt(core))
-	own := r.ahead(&p)
 	switch {
-	case r.verified > r.said.verified, own > r.said.own,
+	case r.verified > r.said.verified,
 		p.Read-r.said.read >= lazyBytes, p.Read > r.said.read && p.Read == p.InEnd:
 		r.f.report(r, true)
-	case p.Read > r.said.read:
+	case p.Read > r.said.read, r.ahead(&p) > r.said.own:
 		r.f.report(r, false)
 	}
 }
@@ -275,16 +275,27 @@ func (r *replica) usable() (ok bool) {
 	return ok
 }
 
-// progress is what there is to report.
-func (r *replica) progress() *replpb.Progress {
+// progress is what there is to report. With a heartbeat that is also the digest of an output that
+// has stood still since the one before: one that moves will have come further anyway.
+func (r *replica) progress(due bool) *replpb.Progress {
 	var p *replpb.Progress
+	again := false // it has to be looked at with the next heartbeat
 	r.conn.View(func(core *tcp.Core) {
 		if core.Ended() || !core.Replica() {
 			return
 		}
 		at := core.Positions()
 		p = &replpb.Progress{Conn: r.id, Verified: r.verified, Read: at.Read}
-		if own := r.ahead(&at); own > r.said.own {
+		own := r.ahead(&at)
+		still := due && own == r.still
+		if due {
+			r.still = own
+		}
+		switch {
+		case own <= r.said.own:
+		case !still:
+			again = true
+		default:
 			sum := r.sum
 			for _, part := range core.Output(nil, sum.Len()+1, own) {
 				sum.Write(r.f.g.digest, part)
@@ -295,6 +306,9 @@ func (r *replica) progress() *replpb.Progress {
 		}
 		r.said.verified, r.said.read = p.Verified, p.Read
 	})
+	if again {
+		r.f.report(r, false)
+	}
 	return p
 }
 

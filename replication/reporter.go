@@ -36,7 +36,7 @@ func (w *reportWriter) write(due bool) (done bool) {
 	leaving := f.leaving
 	f.mu.Unlock()
 	for _, r := range ready {
-		if p := r.progress(); p != nil {
+		if p := r.progress(due); p != nil {
 			report.Progress = append(report.Progress, p)
 		}
 	}
@@ -49,7 +49,10 @@ func (w *reportWriter) write(due bool) (done bool) {
 	if stopped {
 		return true
 	}
-	frame.ClockUs, frame.Health = f.g.clock(), f.g.health()
+	frame.ClockUs = f.g.clock()
+	if due {
+		frame.Health = f.g.health()
+	}
 	frame.Body = &replpb.Frame_Report{Report: report}
 	if f.link.Send(&frame) != nil {
 		return true // receive finds out why; there may be a last word to be read

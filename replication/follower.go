@@ -9,6 +9,7 @@ import (
 
 	"github.com/ftcp-project/ftcp/replication/peerlink"
 	"github.com/ftcp-project/ftcp/replication/reign"
+	"github.com/ftcp-project/ftcp/stack"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 	"github.com/ftcp-project/ftcp/wire/replpb"
 )
@@ -213,12 +214,14 @@ func (f *follower) open(id uint64, o *replpb.Open) error {
 		}
 	}
 	r := &replica{f: f, id: id, recent: time.Now(), said: said{verified: 1, read: 1}, verified: 1, lost: f.g.cfg.History < 0}
-	c, err := f.g.stack.Restore(local, remote, mac, snap, o.Dial, r)
+	c, err := f.g.stack.Restore(local, remote, mac, snap, o.Dial, func(c *stack.Conn) any {
+		r.conn = c
+		return r
+	})
 	if err != nil {
 		f.refuseID(id, replpb.Refused_OTHER, err.Error())
 		return nil
 	}
-	r.conn = c
 	c.View(r.bound)
 	f.mu.Lock()
 	f.byID[id] = r

@@ -26,8 +26,9 @@ type guarded struct {
 	reason atomic.Pointer[string] // why it is unprotected; nil: no standby has been there
 }
 
-// maxEvents bounds what a connection keeps of agreed events for a standby to come.
-const maxEvents = 1024
+// maxEvents bounds what a connection keeps of agreed events for a standby to come. It is no more
+// than a replica takes at once, see stack.Conn.Expire.
+const maxEvents = 256
 
 // observer is the Group as package stack sees it.
 type observer struct{ g *Group }
@@ -108,6 +109,9 @@ func (gd *guarded) hash(g *Group, core *tcp.Core, p *tcp.Positions) {
 // account keeps the memory of histories within bounds, for each connection and in total.
 func (gd *guarded) account(g *Group, core *tcp.Core) {
 	if gd.lost {
+		if f := gd.feed; f != nil && f.progress.Phase() == ledger.Replaying && int64(core.Retained()) > max(replayAhead, int64(g.cfg.History)) {
+			f.release("the standby's handler does not read what its peer sends as fast as that comes")
+		}
 		return
 	}
 	n := int64(core.Retained())
@@ -209,7 +213,7 @@ const maxSums = 32
 
 // feeds says that input still has to be sent.
 func (f *feed) feeds() bool {
-	return !f.ended && f.progress.Phase() < ledger.Releasing
+	return !f.ended && !f.waits && f.progress.Phase() < ledger.Releasing
 }
 
 // checkpoint remembers the digest's state as it is sent.

@@ -145,9 +145,6 @@ func (r *replica) end(err error) {
 
 // news is called with the connection locked, when its handler may have read or written.
 func (r *replica) news(core *tcp.Core) {
-	if r.conn == nil {
-		return // it is being made
-	}
 	if core.Ended() {
 		r.ended(core)
 		return

@@ -17,9 +17,9 @@ var (
 
 // Restore makes a replica of a connection of another node: it is read and
 // written by this node's server, and nobody speaks to its peer until TakeOver. Dialed is its
-// number, if it was dialed there; then it is for a Dial here, and never for a listener. The attachment is there
-// before anybody sees the connection: see [Conn.Attach].
-func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Snapshot, dialed uint64, attachment any) (*Conn, error) {
+// number, if it was dialed there; then it is for a Dial here, and never for a listener. What attach returns is
+// attached before anybody sees the connection: see [Conn.Attach].
+func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Snapshot, dialed uint64, attach func(*Conn) any) (*Conn, error) {
 	link := s.linkFor(local.Addr())
 	if link == nil {
 		return nil, ErrNoRoute
@@ -32,7 +32,9 @@ func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Sna
 	c := newConn(s, link, tuple{local, remote}, core)
 	c.peerMAC, c.dialed = mac, dialed
 	c.waiting = true
-	c.Attach(attachment)
+	if attach != nil {
+		c.Attach(attach(c))
+	}
 	if !s.insert(c) {
 		return nil, ErrExists
 	}

@@ -216,6 +216,17 @@ func (f *feed) feeds() bool {
 	return !f.ended && !f.waits && f.progress.Phase() < ledger.Releasing
 }
 
+// eventAt is the place in the input of the next event to be sent: no input beyond it is sent before.
+func (f *feed) eventAt() int64 {
+	if f.events >= len(f.gd.events) {
+		return ledger.Unlimited
+	}
+	if d := f.gd.events[f.events].GetDeadline(); d != nil && !d.Write {
+		return d.At
+	}
+	return 0
+}
+
 // checkpoint remembers the digest's state as it is sent.
 func (f *feed) checkpoint() {
 	at := f.gd.sum.Len() + 1

@@ -170,17 +170,19 @@ func (l *leader) record(records []*replpb.Record, f *feed, core *tcp.Core) []*re
 		f.release("its input is gone before it was replicated, which is a fault of ftcp")
 		return records
 	}
+	records = l.events(records, f)
 	records, complete := l.delta(records, f, core, &p)
+	for n := f.events; ; n = f.events {
+		if records = l.events(records, f); f.events == n || complete {
+			break
+		}
+		records, complete = l.delta(records, f, core, &p)
+	}
 	if f.toGate {
 		f.toGate = false
 		gate := f.progress.Gate()
 		l.await(pending{feed: f})
 		records = append(records, &replpb.Record{Conn: f.id, Step: &replpb.Record_Gate{Gate: &replpb.Gate{Input: gate.In, Output: gate.Out}}})
-	}
-	for _, e := range f.gd.events[min(f.events, len(f.gd.events)):] {
-		l.await(pending{feed: f})
-		records = append(records, &replpb.Record{Conn: f.id, Step: &replpb.Record_Event{Event: e}})
-		f.events++
 	}
 	switch {
 	case !complete && l.room(f) > 0:
@@ -214,10 +216,21 @@ func (l *leader) openings(records []*replpb.Record, f *feed, core *tcp.Core, p *
 	return records
 }
 
+// events appends the agreed events that come next. One at a place in the input stands before what
+// follows there, or the standby's handler, which replays faster, would have gone past it.
+func (l *leader) events(records []*replpb.Record, f *feed) []*replpb.Record {
+	for f.events < len(f.gd.events) && f.eventAt() <= f.sent.InEnd {
+		l.await(pending{feed: f})
+		records = append(records, &replpb.Record{Conn: f.id, Step: &replpb.Record_Event{Event: f.gd.events[f.events]}})
+		f.events++
+	}
+	return records
+}
+
 // delta appends what has happened since the last one; complete, if that is all.
 func (l *leader) delta(records []*replpb.Record, f *feed, core *tcp.Core, p *tcp.Positions) (_ []*replpb.Record, complete bool) {
 	d := &replpb.Delta{InputAt: f.sent.InEnd}
-	n := min(p.InEnd-f.sent.InEnd, int64(cap(l.input)-len(l.input)), l.room(f))
+	n := min(p.InEnd-f.sent.InEnd, int64(cap(l.input)-len(l.input)), l.room(f), f.eventAt()-f.sent.InEnd)
 	if n > 0 {
 		from := len(l.input)
 		l.input = l.input[:from+int(n)]

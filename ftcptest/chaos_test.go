@@ -140,6 +140,10 @@ func (x *chaos) kills(m *ftcptest.Machine) {
 func (x *chaos) safe() { x.safeWithout(nil) }
 
 // safeWithout waits for that where one machine is away.
+//
+// It is not safe while a node says that it is in doubt about the other one: the standby must have
+// heard the active node within its limit to take over, and by its own word does not know yet. See
+// package reign.
 func (x *chaos) safeWithout(m *ftcptest.Machine) {
 	x.t.Helper()
 	x.within(time.Minute, "a standby that knows all connections", func() bool {
@@ -147,8 +151,8 @@ func (x *chaos) safeWithout(m *ftcptest.Machine) {
 		if active == nil || standby == nil || active == m || standby == m {
 			return false
 		}
-		st := active.Node().Status()
-		return st.InSync && standby.Node().Status().InSync && st.Protected == st.Conns
+		a, s := active.Node().Status(), standby.Node().Status()
+		return a.InSync && s.InSync && a.Protected == a.Conns && a.Why == "" && s.Why == ""
 	})
 }
 

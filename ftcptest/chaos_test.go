@@ -21,11 +21,12 @@ type chaos struct {
 	silence time.Duration // after which a node counts as dead
 	dials   *peer         // of what the cluster dials; nil: it does not
 
-	begun   atomic.Bool   // the cluster stands
-	done    chan struct{} // closed: no client begins anything more
-	running sync.WaitGroup
-	busy    atomic.Int32 // clients that are not between two transfers
-	held    atomic.Bool  // no transfer may begin
+	begun    atomic.Bool   // the cluster stands
+	lineages sync.Map      // by name, that have reigned
+	done     chan struct{} // closed: no client begins anything more
+	running  sync.WaitGroup
+	busy     atomic.Int32 // clients that are not between two transfers
+	held     atomic.Bool  // no transfer may begin
 }
 
 // alive says that the cluster stands, and that a node's process has not been killed. What is left of
@@ -101,7 +102,7 @@ var dangers = []func(*chaos, *ftcptest.Machine){
 	kill, kill, killBoth, killAndStart, killTheReplacement,
 	startUnplugged, unplug, unplugLinks, unplugService,
 	breakLinks, breakService, filterLinks,
-	pause, pauseBoth,
+	pause, pauseBoth, pauseBothForLong,
 	handOver, handOverEarly, handOverInUpload,
 }
 

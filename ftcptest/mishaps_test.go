@@ -218,13 +218,23 @@ func pause(x *chaos, m *ftcptest.Machine) {
 	m.Resume()
 }
 
+// pauseBoth pauses the active node and then its standby.
 func pauseBoth(x *chaos, _ *ftcptest.Machine) {
+	x.pausePair("pause both", 300*time.Millisecond, x.upTo(300*time.Millisecond))
+}
+
+// pauseBothForLong pauses the two for so long that the standby may not take over any more.
+func pauseBothForLong(x *chaos, _ *ftcptest.Machine) {
+	x.pausePair("pause both for long", x.silence/2, 4*x.silence+x.upTo(time.Second))
+}
+
+func (x *chaos) pausePair(kind string, apart, while time.Duration) {
 	active, standby := x.Active(), x.Standby()
-	x.event("pause both", "%s and %s", active.Name, standby.Name)
+	x.event(kind, "%s and %s", active.Name, standby.Name)
 	active.Pause()
-	x.pause(300 * time.Millisecond)
+	x.pause(apart)
 	standby.Pause()
-	x.pause(300 * time.Millisecond)
+	time.Sleep(while)
 	first, second := active, standby
 	if x.half() {
 		first, second = second, first

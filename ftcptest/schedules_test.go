@@ -99,7 +99,7 @@ func newChaos(t *testing.T, seed uint64, r *rand.Rand, tally *tally) *chaos {
 		Serve:    serve(func(_ int, c *ftcp.Conn) { answer(c) }),
 		Configure: func(n *ftcp.Node) {
 			n.History, n.Heartbeat, n.Misses = x.history, heartbeat, misses
-			n.Logger = slog.New(tally.watch(n.Logger.Handler(), func() bool { return x.alive(n) }))
+			n.Logger = slog.New(x.watch(n))
 		},
 	}
 	if r.IntN(3) > 0 {

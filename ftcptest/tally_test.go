@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/ftcp-project/ftcp"
 )
 
 // A tally counts what has taken place in all schedules together.
@@ -33,6 +35,7 @@ break service out
 filter links
 pause
 pause both
+pause both for long
 handover
 handover of all
 handover early
@@ -93,35 +96,43 @@ func (t *tally) String() string {
 	return b.String()
 }
 
-// watch returns a handler of a node's log that counts the consequences for its role, while alive is
-// true. It passes everything on.
-func (t *tally) watch(h slog.Handler, alive func() bool) slog.Handler { return watcher{h, t, alive} }
+// watch returns a handler of a node's log that counts the consequences for its role, while the node is
+// alive. It passes everything on.
+func (x *chaos) watch(n *ftcp.Node) slog.Handler { return watcher{n.Logger.Handler(), x, n} }
 
 type watcher struct {
 	slog.Handler
-	tally *tally
-	alive func() bool
+	x    *chaos
+	node *ftcp.Node
 }
 
 func (w watcher) WithAttrs(a []slog.Attr) slog.Handler {
-	return watcher{w.Handler.WithAttrs(a), w.tally, w.alive}
+	return watcher{w.Handler.WithAttrs(a), w.x, w.node}
 }
 
 func (w watcher) WithGroup(g string) slog.Handler {
-	return watcher{w.Handler.WithGroup(g), w.tally, w.alive}
+	return watcher{w.Handler.WithGroup(g), w.x, w.node}
 }
 
 func (w watcher) Handle(ctx context.Context, r slog.Record) error {
-	if !w.alive() {
-		return w.Handler.Handle(ctx, r)
-	}
 	attrs := map[string]string{}
 	r.Attrs(func(a slog.Attr) bool {
 		attrs[a.Key] = a.Value.String()
 		return true
 	})
-	for _, kind := range consequences(strings.TrimPrefix(r.Message, "ftcp: "), attrs) {
-		w.tally.count("-> " + kind)
+	message := strings.TrimPrefix(r.Message, "ftcp: ")
+	another := false
+	if message == "role" && attrs["role"] == "active" {
+		_, known := w.x.lineages.LoadOrStore(attrs["lineage"], true)
+		another = !known
+	}
+	if w.x.alive(w.node) {
+		if another {
+			w.x.count("-> new lineage")
+		}
+		for _, kind := range consequences(message, attrs) {
+			w.x.count("-> " + kind)
+		}
 	}
 	return w.Handler.Handle(ctx, r)
 }
@@ -150,10 +161,6 @@ func consequences(message string, attrs map[string]string) (kinds []string) {
 		return []string{"gave up", "gave up, because " + attrs["why"]}
 	case "fenced":
 		return []string{"fenced", "fenced, because " + attrs["why"]}
-	case "role":
-		if attrs["role"] == "active" && attrs["epoch"] == "1" {
-			return []string{"new lineage"}
-		}
 	case "a node that was joining is gone", "waits before it serves", "a connection goes on unprotected",
 		"the standby is in sync", "connections are lost as this node leaves":
 		return []string{what}

@@ -233,6 +233,9 @@ func (x *chaos) pausePair(kind string, apart, while time.Duration) {
 	x.event(kind, "%s and %s", active.Name, standby.Name)
 	active.Pause()
 	x.pause(apart)
+	if x.Machines > 2 && x.Active() == standby {
+		x.safeWithout(active) // else the third node takes over what it does not know yet
+	}
 	standby.Pause()
 	time.Sleep(while)
 	first, second := active, standby

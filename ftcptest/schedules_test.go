@@ -88,7 +88,7 @@ func newChaos(t *testing.T, seed uint64, r *rand.Rand, tally *tally) *chaos {
 	case 0:
 		heartbeat, misses = 20*time.Millisecond, 3
 	case 1:
-		heartbeat, misses = 100*time.Millisecond, 2
+		heartbeat, misses = 100*time.Millisecond, 3
 	}
 	if misses != 0 {
 		x.silence = heartbeat * time.Duration(misses)

@@ -81,7 +81,7 @@ type Stats struct {
 	// A frame that goes to many ports counts here once for each.
 	Delivered   int
 	Partitioned int // stopped by Partition
-	Unplugged   int // the cable of the sender or the receiver was pulled
+	Unplugged   int // the cable of the sender or the receiver was pulled, or broken in this direction
 	Overflowed  int // the receiver had 32 MB that it had not read
 }
 

@@ -23,6 +23,8 @@ type Port struct {
 
 	closed    bool
 	unplugged bool
+	deaf      bool // nothing comes in
+	mute      bool // nothing goes out
 	paused    bool
 	group     int     // of the partition
 	faults    *Faults // nil: the network's
@@ -143,6 +145,14 @@ func (p *Port) Plug() {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
 	p.unplugged = false
+}
+
+// Break breaks directions of the cable, as a bad plug does: neither end's link goes down, and the
+// switch forgets nothing. Frames that are lost by it count as Unplugged. Break(false, false) mends it.
+func (p *Port) Break(in, out bool) {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	p.deaf, p.mute = in, out
 }
 
 // Pause stops the machine, as far as the network can tell: Read waits, and what

@@ -28,7 +28,7 @@ func (n *Network) leave(now time.Time, s sending) {
 		return
 	}
 	p.pending -= len(s.data)
-	if p.unplugged {
+	if p.unplugged || p.mute {
 		n.stats.Unplugged++
 		return
 	}
@@ -102,7 +102,7 @@ func (n *Network) deliver(s sending, to *Port) {
 	switch {
 	case to.group != s.from.group:
 		n.stats.Partitioned++
-	case to.unplugged:
+	case to.unplugged || to.deaf:
 		n.stats.Unplugged++
 	case to.unread+len(s.data) > queueLimit:
 		n.stats.Overflowed++

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ftcp-project/ftcp/replication/reign"
+	"github.com/ftcp-project/ftcp/stack"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
@@ -46,17 +47,22 @@ type Network struct {
 	Claimed time.Time // when a stranger last claimed the service address; zero: never
 }
 
+// NetworkOf is the state of a stack's ports.
+func NetworkOf(s *stack.Stack) Network {
+	h := s.Health()
+	return Network{Carrier: h.Carrier, Heard: h.Heard, Claimed: h.Claimed}
+}
+
 // Status returns the node's status. It does not wait for anything.
 func (g *Group) Status() Status {
 	g.mu.Lock()
 	m := g.machine
 	role, record, why, since := m.Role(), m.Record(), m.Why(), m.Since()
 	g.mu.Unlock()
-	h := g.stack.Health()
 	st := Status{
 		Role: role.String(), Why: why, Epoch: record.Reign.Epoch, Since: g.start.Add(since),
 		Released: g.released.Load(),
-		Network:  Network{Carrier: h.Carrier, Heard: h.Heard, Claimed: h.Claimed},
+		Network:  NetworkOf(g.stack),
 	}
 	if record.Reign.Lineage != 0 {
 		st.Lineage = lineageName(record.Reign.Lineage)

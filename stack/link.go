@@ -38,7 +38,8 @@ type LinkConfig struct {
 	// Reopen returns a device in the place of one that has failed, as one does whose
 	// interface was removed. The link calls it until it succeeds, or the link is closed,
 	// and holds no lock meanwhile. The new device may have another MAC and another MTU.
-	// Nil: a device that has failed stays failed.
+	// Nil: a device that has failed stays failed, and Accept fails for the listeners that
+	// have no other.
 	Reopen func() (device.Device, error)
 }
 
@@ -50,9 +51,10 @@ type Link struct {
 	quiet atomic.Bool // not to be heard yet, nor to hear: it is not known whether Addr is free
 	done  chan struct{}
 
-	failed atomic.Bool   // the device has failed, and there is no other yet
-	mu     sync.Mutex    // guards the change of hw against close
-	ending chan struct{} // closed by close
+	failed atomic.Bool           // the device has failed, and there is no other yet
+	dead   atomic.Pointer[error] // why there will be none; nil: there may be one
+	mu     sync.Mutex            // guards the change of hw against close
+	ending chan struct{}         // closed by close
 
 	neighbors neighbors
 
@@ -164,6 +166,7 @@ func (l *Link) run() {
 			said.forget()
 		}
 		if errors.Is(err, net.ErrClosed) || !l.replace(err, &said) {
+			l.die(err)
 			return
 		}
 	}

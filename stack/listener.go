@@ -23,6 +23,7 @@ type Listener struct {
 	opening int       // handshakes under way
 	waiting time.Time // since when nobody has called Accept although there was a connection; zero: there is none
 	closed  bool
+	failed  error // why nothing will come any more
 }
 
 // Listen returns a listener for addr. An unspecified address means every
@@ -39,6 +40,7 @@ func (s *Stack) Listen(addr netip.AddrPort) (*Listener, error) {
 		s.mu.Unlock()
 		return nil, errno.AddrInUse
 	}
+	l.failed = s.deadLocked(addr.Addr())
 	s.listeners[addr] = l
 	s.ports[addr.Port()]++
 	s.mu.Unlock()
@@ -116,7 +118,8 @@ func (l *Listener) push(c *Conn) {
 	l.accept.wake()
 }
 
-// Accept waits for a connection. After Close it returns net.ErrClosed.
+// Accept waits for a connection. After Close it returns net.ErrClosed. It fails, too, when
+// all devices by which connections could come have failed for good.
 func (l *Listener) Accept() (*Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -132,6 +135,8 @@ func (l *Listener) Accept() (*Conn, error) {
 			l.queue[0] = nil
 			l.queue = l.queue[1:]
 			return c, nil
+		case l.failed != nil:
+			return nil, l.failed
 		}
 		l.accept.wait()
 	}

@@ -18,5 +18,9 @@
 //
 // lab_linux_test.go is the network of two servers and a client, seen by the tests.
 // server_linux_test.go is the server process, which is the test binary once more.
+// stream_linux_test.go is the client of one connection that lives through everything.
+// row, interface, forwarding and filter are what it lives through: kills and stops one after
+// the other, interfaces that fail, switches that do not forward yet, firewalls between the
+// nodes (which takes the program nft).
 // counters_linux_test.go reads what a node counts.
 package kernel

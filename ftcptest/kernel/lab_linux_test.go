@@ -104,6 +104,7 @@ type server struct {
 
 	mu      sync.Mutex
 	last    report
+	roles   []string      // all that it has had
 	changed chan struct{} // closed, and made anew, when last changes
 }
 
@@ -123,6 +124,9 @@ func startServer(t *testing.T, host *netns.Host, config serverConfig) *server {
 		var r report
 		for dec := json.NewDecoder(out); dec.Decode(&r) == nil; {
 			s.mu.Lock()
+			if n := len(s.roles); n == 0 || s.roles[n-1] != r.Role {
+				s.roles = append(s.roles, r.Role)
+			}
 			s.last = r
 			close(s.changed)
 			s.changed = make(chan struct{})

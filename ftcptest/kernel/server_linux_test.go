@@ -32,6 +32,7 @@ type serverConfig struct {
 	NoWake  bool
 	Misses  int // zero: 10, since a busy machine is not a dead one
 	Backlog int // zero: 16384
+	History int // as Node.History
 }
 
 // handlers are servers as one would write them with package net.
@@ -57,6 +58,7 @@ func runServer(text string) error {
 		NoWake:  config.NoWake,
 		Misses:  cmp.Or(config.Misses, 10),
 		Backlog: cmp.Or(config.Backlog, 16384),
+		History: config.History,
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
 	if len(config.Peers) > 0 || config.Bind != "" {

@@ -96,3 +96,12 @@ func (h *Host) Unplug() error { return errNotLinux }
 
 // Plug puts the cable in again.
 func (h *Host) Plug() error { return errNotLinux }
+
+// Remove removes the host's interface.
+func (h *Host) Remove() error { return errNotLinux }
+
+// Insert gives the host another interface.
+func (h *Host) Insert(addrs ...netip.Prefix) error { return errNotLinux }
+
+// Forward says whether the switch forwards on the host's port.
+func (h *Host) Forward(forward bool) error { return errNotLinux }

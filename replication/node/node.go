@@ -126,7 +126,10 @@ func (n *Node) Status() replication.Status {
 	case p.group != nil:
 		return p.group.Status()
 	case p.links != nil:
-		return replication.Status{Role: "active", Conns: len(p.links.Stack.Conns())}
+		return replication.Status{
+			Role: "active", Conns: len(p.links.Stack.Conns()),
+			Network: replication.NetworkOf(p.links.Stack),
+		}
 	}
 	return replication.Status{Role: "starting"}
 }

@@ -129,13 +129,22 @@ func (l *Links) service(addr netip.Addr, probe time.Duration) (*stack.Link, erro
 	if l.cfg.Interface != "" {
 		name = l.cfg.Interface
 	}
-	dev, err := device.OpenPacket(device.PacketConfig{Interface: name, Addr: addr, MAC: l.mac(addr)})
+	// By its name, since an interface that was removed and made again is another one.
+	open := func() (device.Device, error) {
+		dev, err := device.OpenPacket(device.PacketConfig{Interface: name, Addr: addr, MAC: l.mac(addr)})
+		if err != nil {
+			return nil, err // and not a Device that is a nil *Packet
+		}
+		return dev, nil
+	}
+	dev, err := open()
 	if err != nil {
 		return nil, err
 	}
 	return l.add(addr, dev, stack.LinkConfig{
 		Addr: addr.WithZone(""), MAC: l.mac(addr), Prefix: prefix.Masked(), Probe: probe,
 		NextHop: func(dst netip.Addr) (netip.Addr, error) { return device.NextHop(name, dst) },
+		Reopen:  open,
 	})
 }
 

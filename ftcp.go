@@ -325,7 +325,9 @@ func (n *Node) source() net.Addr {
 // Handover makes the standby the active node and this node its standby. It waits until
 // all connections are protected that can be. It fails if no standby is in sync. If there
 // are connections that the standby does not have, they are lost, and the error is a
-// *[LostError] that says how many and why. It returns when this node has joined the other.
+// *[LostError] that says how many and why. It returns when this node has joined the other,
+// or has tried for a second. If the standby is lost before it has taken over, this node
+// serves on, and Handover fails.
 func (n *Node) Handover(ctx context.Context) error { return n.inner().Handover(ctx, false) }
 
 // HandoverAll is Handover, but changes nothing if a connection would be lost. The error is

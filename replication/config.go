@@ -107,3 +107,6 @@ var ErrUnprotected = errors.New("replication: the connection was not protected w
 
 // ErrNoStandby is the error of a handover when no standby is in sync.
 var ErrNoStandby = errors.New("replication: no standby is in sync")
+
+// ErrNotTaken is the error of a handover whose standby was lost before it had taken over.
+var ErrNotTaken = errors.New("replication: the standby was lost before it had taken over; this node serves on")

@@ -170,6 +170,7 @@ type event struct {
 	reign.Event
 	link  *peerlink.Link // of a statement, or of a node that is Linked; it is closed unless an action uses it
 	hello *helloOf       // of the same
+	done  chan struct{}  // closed when the machine has taken note of it; nil: nobody waits
 }
 
 // post hands an event to the goroutine that steps the machine. It never waits.
@@ -203,9 +204,9 @@ func (g *Group) run() {
 func (g *Group) step(e event) (wait time.Duration) {
 	now := g.now()
 	g.mu.Lock()
-	role, record := g.machine.Role(), g.machine.Record()
+	role, record, handing := g.machine.Role(), g.machine.Record(), g.machine.Handing()
 	actions, next := g.machine.Step(now, e.Event)
-	after, known := g.machine.Role(), g.machine.Record()
+	after, known, still := g.machine.Role(), g.machine.Record(), g.machine.Handing()
 	g.mu.Unlock()
 	link := e.link
 	for _, a := range actions {
@@ -217,7 +218,7 @@ func (g *Group) step(e event) (wait time.Duration) {
 		link.Close()
 	}
 	changed := after != role || known.Reign != record.Reign
-	heard := known.Active != record.Active // who serves
+	heard := known.Active != record.Active || handing && !still // who serves
 	if changed {
 		g.notes.info("ftcp: role", "role", after.String(), "lineage", lineageName(known.Reign.Lineage), "epoch", known.Reign.Epoch)
 	}
@@ -228,6 +229,9 @@ func (g *Group) step(e event) (wait time.Duration) {
 		g.changed = make(chan struct{})
 	}
 	g.mu.Unlock()
+	if e.done != nil {
+		close(e.done)
+	}
 	return max(next-g.now(), 0)
 }
 

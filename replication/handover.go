@@ -51,7 +51,8 @@ func (g *Group) awaitProtection(ctx context.Context, limit time.Duration) {
 // Handover makes the standby the active node and this one its standby. First it waits until all
 // connections are protected that can be. With keep, it refuses if any would be lost, with a
 // *LostError; without, it goes on, and the *LostError says which were. It returns when this
-// node has joined the other, or a third one has.
+// node has joined the other, or has tried for a while. If the standby is lost before it has taken
+// over, this node serves on, and the error is ErrNotTaken.
 func (g *Group) Handover(ctx context.Context, keep bool) error {
 	if !g.hasStandby() {
 		return ErrNoStandby
@@ -72,23 +73,43 @@ func (g *Group) Handover(ctx context.Context, keep bool) error {
 	if !g.hasStandby() {
 		return ErrNoStandby
 	}
-	changed := g.Changed()
-	g.post(reign.Want{What: reign.HandOver})
+	if err := g.handOver(ctx); err != nil {
+		return err
+	}
+	if lost != nil {
+		lost.Over = true
+		return lost
+	}
+	return nil
+}
+
+// handOver gives the reign away, and waits until that has come to something.
+func (g *Group) handOver(ctx context.Context) error {
+	changed, done := g.Changed(), make(chan struct{})
+	g.events.push(event{Event: reign.Want{What: reign.HandOver}, done: done})
+	select {
+	case <-done: // from here on, this node hands over, or cannot
+	case <-g.ctx.Done():
+		return net.ErrClosed
+	}
+	var tried <-chan time.Time
 	for {
 		g.mu.Lock()
-		role, serves := g.machine.Role(), g.machine.Record()
+		role, serves, handing := g.machine.Role(), g.machine.Record(), g.machine.Handing()
 		g.mu.Unlock()
-		gone := role != reign.Active && role != reign.Suspended
-		if gone && (role != reign.Starting || serves.Active.Incarnation != 0) {
-			if lost != nil {
-				lost.Over = true
-				return lost
-			}
+		switch {
+		case role == reign.Joining, role == reign.Standby:
 			return nil
+		case role == reign.Active && !handing:
+			return ErrNotTaken
+		case role == reign.Starting && serves.Active.Incarnation != 0 && tried == nil:
+			tried = time.After(spareAfter)
 		}
 		select {
 		case <-changed:
 			changed = g.Changed()
+		case <-tried:
+			return nil // a third node has joined that one, or the link is broken
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-g.ctx.Done():

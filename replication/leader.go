@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -46,6 +47,8 @@ type leader struct {
 	caught    bool            // Caught has been said
 	member    *reign.Record   // the record that makes the standby a member; nil: it is none
 	told      bool            // it has been sent: from here on, the standby may take over
+	toldAt    uint64          // the record as which that counts,
+	sworn     bool            // which the standby has confirmed: from here on, it can take over
 	bye       bool            // a goodbye is to be sent
 	closed    bool            // by this side, for the standby's silence
 	finished  bool            // nothing more is to be done
@@ -326,6 +329,13 @@ func (l *leader) admitted() bool {
 	return l.told
 }
 
+// counts says that the standby can take over, by its own word.
+func (l *leader) counts() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sworn
+}
+
 // goodbye says behind all of the log that this node is silent, and that the standby takes over.
 func (l *leader) goodbye() {
 	l.mu.Lock()
@@ -395,15 +405,16 @@ func (l *leader) watch() {
 	}
 }
 
+// feeds returns all feeds, in no order.
+func (l *leader) feeds() []*feed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.AppendSeq(make([]*feed, 0, len(l.byID)), maps.Values(l.byID))
+}
+
 // checkLag releases the connections that have waited longer than MaxLag for the standby's handler.
 func (l *leader) checkLag(now time.Time) {
-	l.mu.Lock()
-	feeds := make([]*feed, 0, len(l.byID))
-	for _, f := range l.byID {
-		feeds = append(feeds, f)
-	}
-	l.mu.Unlock()
-	for _, f := range feeds {
+	for _, f := range l.feeds() {
 		f.conn.View(func(core *tcp.Core) { f.lags(core, now, l.g.cfg.MaxLag) })
 	}
 }

@@ -103,11 +103,11 @@ func (w *logWriter) fill(due bool) (more bool) {
 		w.frame.Health = g.health()
 	}
 	if l.member != nil && !l.told {
-		l.told = true
+		l.lsn++
+		l.told, l.toldAt, w.log.Lsn = true, l.lsn, l.lsn
 		w.log.InSync = l.member.Revision
 		// From here on there is somebody who may take over.
 		g.sureUntil.Store(l.echo.Load() + g.cfg.silence().Microseconds())
-		g.notes.info("ftcp: the standby is in sync", "standby", l.link.RemoteAddr())
 	}
 	w.goodbye = false
 	if l.bye && len(l.ready) == 0 && !w.worth() && l.confirmed == l.lsn {

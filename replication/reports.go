@@ -98,6 +98,8 @@ func (l *leader) confirm(lsn uint64) bool {
 	done := append([]pending(nil), l.inflight[:n]...)
 	l.inflight = append(l.inflight[:0], l.inflight[n:]...)
 	l.confirmed = max(l.confirmed, lsn)
+	swears := l.told && !l.sworn && lsn >= l.toldAt
+	l.sworn = l.sworn || swears
 	l.mu.Unlock()
 	for i := 0; i < len(done); {
 		p := done[i]
@@ -108,7 +110,23 @@ func (l *leader) confirm(lsn uint64) bool {
 		}
 		p.feed.conn.Do(func(core *tcp.Core) { l.confirmFeed(p, core) })
 	}
+	if swears {
+		l.inSync()
+	}
 	return true
+}
+
+// inSync is called once the standby knows that it may take over: what it can go on with is protected
+// from here on.
+func (l *leader) inSync() {
+	l.g.notes.info("ftcp: the standby is in sync", "standby", l.link.RemoteAddr())
+	for _, f := range l.feeds() {
+		f.conn.Do(func(core *tcp.Core) {
+			if f.gd.feed == f {
+				l.settle(f, core)
+			}
+		})
+	}
 }
 
 // confirmFeed takes note of what the standby has of one connection, which is locked.
@@ -139,7 +157,11 @@ func (l *leader) settle(f *feed, core *tcp.Core) {
 	}
 	protected := f.gd.guard.Protected()
 	if protected && f.progress.Protected() {
-		f.gd.reason.Store(nil)
+		if protected = l.counts(); protected {
+			f.gd.reason.Store(nil)
+		} else {
+			f.gd.unprotected("the standby is not in sync yet")
+		}
 	}
 	f.conn.Protected.Store(protected && !core.Ended())
 	f.gd.bound(core)

@@ -69,7 +69,7 @@ func (g *Group) Status() Status {
 	}
 	for _, c := range g.stack.Conns() {
 		st.Conns++
-		if c.Protected.Load() {
+		if c.Protected.Load() && role != reign.Joining {
 			st.Protected++
 			continue
 		}
@@ -110,7 +110,7 @@ func reasonOf(attachment any) string {
 func (l *leader) status() (inSync bool, lag int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.told && !l.finished, l.lag
+	return l.sworn && !l.finished, l.lag
 }
 
 // alive says that the follower still replays and confirms.

@@ -809,7 +809,8 @@ type Log struct {
 	TimestampMs uint32                 `protobuf:"varint,2,opt,name=timestamp_ms,json=timestampMs,proto3" json:"timestamp_ms,omitempty"` // the clock of the sender's TCP timestamps
 	Records     []*Record              `protobuf:"bytes,3,rep,name=records,proto3" json:"records,omitempty"`
 	// In the order of the log: all connections are known, and the receiver is a member of the
-	// set from here on, under the record with this revision. 0: nothing new.
+	// set from here on, under the record with this revision. It counts as a
+	// record, which the receiver confirms. 0: nothing new.
 	InSync        uint64 `protobuf:"varint,4,opt,name=in_sync,json=inSync,proto3" json:"in_sync,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/ftcp-project/ftcp/replication/peerlink"
@@ -16,34 +15,6 @@ import (
 
 // askTimeout is how long a peer's answer over a link may take.
 const askTimeout = 500 * time.Millisecond
-
-// peer is a place at which another node may be reached, and what was found there last. It is
-// guarded by Group.asked.mu.
-type peer struct {
-	address string
-	asking  bool          // a call is under way
-	asked   time.Duration // when the call began whose result this is
-	refused bool          // the port refuses: no process listens there
-	self    bool          // it is this node
-	at      uint64        // the incarnation that has answered there last
-	before  uint64        // the one before, if it was another
-	err     error         // why the two cannot work together
-}
-
-// questions is what belongs to the rounds of questions.
-type questions struct {
-	mu      sync.Mutex
-	nonces  [4]nonce // of the latest rounds
-	round   int
-	askers  map[uint64]asker // of whom a verdict may be due
-	refusal map[string]bool  // incompatibilities that have been logged
-}
-
-// nonce is that of a round, and when it was asked.
-type nonce struct {
-	value uint64
-	at    time.Duration
-}
 
 // round asks all peers at the same time, over links and on the service network, and ends with
 // RoundOver.
@@ -123,7 +94,7 @@ func (g *Group) incompatible(err error) {
 			g.asked.refusal = map[string]bool{}
 		}
 		g.asked.refusal[err.Error()] = true
-		g.notes.warn("ftcp: a peer cannot work with this node", "err", err)
+		g.notes.Warn("ftcp: a peer cannot work with this node", "err", err)
 	}
 }
 
@@ -155,14 +126,6 @@ func (g *Group) askPeer(p *peer) {
 			link:  link, hello: theirs,
 		})
 	}
-}
-
-// found takes note of who is at a place.
-func (p *peer) found(incarnation uint64) {
-	if p.at != incarnation {
-		p.before, p.at = p.at, incarnation
-	}
-	p.refused = false
 }
 
 func (g *Group) call(ctx context.Context, address string) (*peerlink.Link, *helloOf, error) {
@@ -225,32 +188,8 @@ func (g *Group) placed(from net.Addr, m reign.Member) {
 // refusedLink is told of links that were refused.
 func (g *Group) refusedLink(from net.Addr, err error) {
 	if g.ctx.Err() == nil {
-		g.notes.warn("ftcp: refused a link", "from", from, "err", err)
+		g.notes.Warn("ftcp: refused a link", "from", from, "err", err)
 	}
-}
-
-// helloOf is what another node has said in its hello.
-type helloOf struct {
-	member   reign.Member
-	role     reign.Role
-	reign    reign.Reign
-	reigned  time.Duration
-	full     bool
-	deaf     bool
-	settings *replpb.Settings
-}
-
-func newHelloOf(h *replpb.Hello) *helloOf {
-	return &helloOf{
-		member: reign.Member{Slot: h.Member.GetSlot(), Incarnation: h.Member.GetIncarnation()},
-		role:   reign.Role(h.Role), reigned: time.Duration(h.ReignedMs) * time.Millisecond,
-		reign: reign.Reign{Lineage: h.Reign.GetLineage(), Epoch: h.Reign.GetEpoch()},
-		full:  h.Full, deaf: h.Deaf, settings: h.Settings,
-	}
-}
-
-func (h *helloOf) statement() reign.Statement {
-	return reign.Statement{From: h.member, Role: h.role, Reign: h.reign, Reigned: h.reigned, Full: h.full, Deaf: h.deaf}
 }
 
 // hello describes this node as it is now.
@@ -263,6 +202,6 @@ func (g *Group) hello() *replpb.Hello {
 		Member: &replpb.Member{Slot: g.self.Slot, Incarnation: g.self.Incarnation},
 		Role:   replpb.Role(s.Role),
 		Reign:  &replpb.Reign{Lineage: s.Reign.Lineage, Epoch: s.Reign.Epoch, Revision: record.Revision},
-		Deaf:   s.Deaf, Full: s.Full, ReignedMs: s.Reigned.Milliseconds(), Settings: g.settings(),
+		Deaf:   s.Deaf, Full: s.Full, ReignedMs: s.Reigned.Milliseconds(), Settings: g.mirror.Settings(),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ftcp-project/ftcp/replication/arbiter"
+	"github.com/ftcp-project/ftcp/replication/mirror"
 	"github.com/ftcp-project/ftcp/replication/peerlink"
 )
 
@@ -58,10 +59,6 @@ const (
 	DefaultClaimAfter = 10 * time.Second
 )
 
-// totalHistory is how many bytes the histories of all connections may have together, unless that
-// of one may have more.
-const totalHistory = 64 << 20
-
 func (c *Config) setDefaults() {
 	if c.Transport == nil {
 		c.Transport = peerlink.TCP{}
@@ -98,12 +95,11 @@ func (c *Config) slot() string {
 	return ""
 }
 
-// ErrFenced is the error of connections on a node that another one has replaced.
-var ErrFenced = errors.New("replication: another node has taken over")
-
-// ErrUnprotected is the error of replicas that did not know enough of their connection when
-// the active node died.
-var ErrUnprotected = errors.New("replication: the connection was not protected when its node died")
+// Errors of connections that this node has lost to another one, see package mirror.
+var (
+	ErrFenced      = mirror.ErrFenced
+	ErrUnprotected = mirror.ErrUnprotected
+)
 
 // ErrNoStandby is the error of a handover when no standby is in sync.
 var ErrNoStandby = errors.New("replication: no standby is in sync")

@@ -1,24 +1,24 @@
-// Package replication keeps the connections of one node in the memory of a second, which takes over when the first
-// one dies.
+// Package replication keeps the connections of one node in the memory of a second, which takes
+// over when the first one dies. The package itself is the shell around its rooms: it steps the
+// machine that decides who serves, asks other nodes, and carries out what follows.
 //
 // # Where to look
 //
 //	who serves is decided in           reign (pure); its actions are carried out in act.go
-//	the marks come from                ledger (pure), through guarded.bound, and nothing else
 //	a record outside of the nodes      arbiter
+//	the marks come from                ledger (pure), through mirror's guarded.bound, and nothing else
 //	what "protected" means             ledger.Guarded: what both sides have confirmed
+//	the connections on both nodes      mirror
 //	the link, its keys and frames      peerlink
 //	questions to other nodes           ask.go over links, presence.go on the service network
-//	the active node's side of a link   leader.go; the log it writes, log.go; what it is told, reports.go
-//	the standby's                      follower.go, replica.go, reporter.go
-//	what an active node keeps          guarded.go
 //	how outputs are compared           digest
+//	what is said in the log            notes
 //
 // # What is replicated
 //
-// The active node's leader sends an ordered log of records: a connection opens, has new input, has
+// The active node sends an ordered log of records: a connection opens, has new input, has
 // produced output (of which only a keyed digest is sent), a deadline has expired, it ends. The
-// standby's follower replays them into replicas, which its own server reads and writes. Two kinds
+// standby replays them into replicas, which its own server reads and writes. Two kinds
 // of answers raise the marks of the connection's core (package tcp):
 //
 //   - a confirmation of the log raises Ackable: the input is in two memories;
@@ -50,8 +50,8 @@
 //
 // # Locks
 //
-// In this order: a stack.Conn's, then leader.mu or follower.mu, then those of package stack. Group.mu
-// guards the machine and is held for a step of it only; nothing else is taken under it but notes.mu.
-// follower.applying is taken before a Conn's. Nothing of the user's runs under a lock: what is
-// logged is queued (notes.go), and programs are woken, not called.
+// In this order: mirror's follower.applying, a stack.Conn's, then leader.mu or follower.mu, then
+// those of package stack. Group.mu guards the machine and is held for a step of it only; nothing else
+// is taken under it but the queue of notes. Nothing of the user's runs under a lock: what is logged is
+// queued (notes), and programs are woken, not called.
 package replication

@@ -35,7 +35,7 @@ func (g *Group) awaitProtection(ctx context.Context, limit time.Duration) {
 	t := time.NewTicker(10 * time.Millisecond)
 	defer t.Stop()
 	end := time.After(limit)
-	for g.protectable() > 0 {
+	for g.mirror.Protectable() > 0 {
 		select {
 		case <-t.C:
 		case <-end:
@@ -68,7 +68,7 @@ func (g *Group) Handover(ctx context.Context, keep bool) error {
 		if keep {
 			return lost
 		}
-		g.notes.warn("ftcp: connections will be lost in the handover", "why", lost.Error())
+		g.notes.Warn("ftcp: connections will be lost in the handover", "why", lost.Error())
 	}
 	if !g.hasStandby() {
 		return ErrNoStandby
@@ -120,12 +120,7 @@ func (g *Group) handOver(ctx context.Context) error {
 
 // hasStandby says that there is a standby that may take over, and that this node serves.
 func (g *Group) hasStandby() bool {
-	l := g.leader.Load()
-	if l == nil {
-		return false
-	}
-	inSync, _ := l.status()
-	return inSync
+	return g.mirror.Standby().InSync
 }
 
 // stop ends everything but the stack.
@@ -134,30 +129,25 @@ func (g *Group) stop() {
 	if g.listener != nil {
 		g.listener.Close()
 	}
-	if l := g.leader.Load(); l != nil {
-		l.end()
-	}
-	if f := g.follower.Load(); f != nil {
-		f.link.Close()
-	}
+	g.mirror.Stop()
 	g.wg.Wait()
 }
 
 // Close leaves the group. If this node is active and has a standby, that one takes over, when all
 // connections are protected that can be. The stack is silent afterwards, but not closed.
 func (g *Group) Close() {
-	if l := g.leader.Load(); l != nil && g.hasStandby() {
+	if left := g.mirror.Left(); left != nil && g.hasStandby() {
 		g.awaitProtection(g.ctx, g.cfg.MaxLag)
 		if st := g.Status(); len(st.Unprotected) > 0 {
-			g.notes.warn("ftcp: connections are lost as this node leaves", "why", (&LostError{Conns: st.Unprotected}).Error())
+			g.notes.Warn("ftcp: connections are lost as this node leaves", "why", (&LostError{Conns: st.Unprotected}).Error())
 		}
 		g.post(reign.Want{What: reign.HandOver})
 		select {
-		case <-l.done: // by the standby's word that it has taken over
+		case <-left: // by the standby's word that it has taken over
 		case <-time.After(g.cfg.silence() + g.cfg.MaxLag):
 		}
-	} else if f := g.follower.Load(); f != nil {
-		f.goodbye()
+	} else {
+		g.mirror.Leave()
 	}
 	g.stop()
 }

@@ -16,13 +16,6 @@ import (
 // beaconEvery is how often an active node says that it serves.
 const beaconEvery = time.Second
 
-// asker is a node that has asked on the service network: where it is, and its latest nonce.
-type asker struct {
-	link  *stack.Link
-	mac   wire.MAC
-	nonce uint64
-}
-
 // maxAskers bounds the table. Only nodes that know the secret are in it.
 const maxAskers = 64
 
@@ -154,7 +147,7 @@ const quietAfter = 200 * time.Millisecond
 // listen asks for a sign of the service network if that has been silent for a while. Both nodes of
 // a pair do: what one of them hears, the other one could hear too.
 func (g *Group) listen(p reign.Port) {
-	if now := g.now(); now-max(p.Heard, g.listened) > quietAfter && (g.leader.Load() != nil || g.follower.Load() != nil) {
+	if now := g.now(); now-max(p.Heard, g.listened) > quietAfter && g.mirror.Paired() {
 		g.listened = now
 		g.query(newLineage())
 		g.stack.Solicit()

@@ -61,7 +61,7 @@ func (g *Group) lookSettledLocked(e reign.Event) {
 		}
 	default:
 		if now > deafAfter && g.stranger == 0 && m.Deaf() {
-			g.notes.warn("ftcp: waits before it serves", "why", m.Why())
+			g.notes.Warn("ftcp: waits before it serves", "why", m.Why())
 			g.settleLocked()
 		}
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/ftcp-project/ftcp/replication/reign"
 	"github.com/ftcp-project/ftcp/stack"
-	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
 // Status describes a node.
@@ -61,63 +60,25 @@ func (g *Group) Status() Status {
 	g.mu.Unlock()
 	st := Status{
 		Role: role.String(), Why: why, Epoch: record.Reign.Epoch, Since: g.start.Add(since),
-		Released: g.released.Load(),
+		Released: g.mirror.Released(),
 		Network:  NetworkOf(g.stack),
 	}
 	if record.Reign.Lineage != 0 {
 		st.Lineage = lineageName(record.Reign.Lineage)
 	}
-	for _, c := range g.stack.Conns() {
-		st.Conns++
-		if c.Protected.Load() && role != reign.Joining {
-			st.Protected++
-			continue
-		}
-		if st.Unprotected == nil {
-			st.Unprotected = map[string]int{}
-		}
-		st.Unprotected[reasonOf(c.Attachment())]++
+	n := g.mirror.Count()
+	st.Conns, st.Protected, st.Unprotected = n.Conns, n.Protected, n.Unprotected
+	if role == reign.Joining && n.Protected > 0 {
+		st.Protected = 0
+		st.Unprotected = map[string]int{"this node may not take over yet": n.Conns}
 	}
-	if l := g.leader.Load(); l != nil {
-		st.Standby = l.link.RemoteAddr().String()
-		st.InSync, st.Lag = l.status()
+	if by := g.mirror.Standby(); by.Addr != nil {
+		st.Standby, st.InSync, st.Lag = by.Addr.String(), by.InSync, by.Lag
 	}
 	if role == reign.Standby {
-		if f := g.follower.Load(); f != nil {
-			st.InSync = f.alive()
-		}
+		st.InSync = g.mirror.Alive()
 	}
 	return st
-}
-
-const noStandby = "there is no standby"
-
-// reasonOf says why a connection is not protected.
-func reasonOf(attachment any) string {
-	switch a := attachment.(type) {
-	case *guarded:
-		if why := a.reason.Load(); why != nil {
-			return *why
-		}
-		return noStandby
-	case *replica:
-		return "this node does not have yet all that its peer may have seen"
-	}
-	return "it has just begun"
-}
-
-// status says whether the standby may take over, and how much input it has not confirmed.
-func (l *leader) status() (inSync bool, lag int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.sworn && !l.finished, l.lag
-}
-
-// alive says that the follower still replays and confirms.
-func (f *follower) alive() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return !f.stopped
 }
 
 // Changed returns a channel that is closed at the next change of role or epoch.
@@ -125,20 +86,4 @@ func (g *Group) Changed() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.changed
-}
-
-// protectable is how many connections are on their way to be protected.
-func (g *Group) protectable() (n int) {
-	for _, c := range g.stack.Conns() {
-		gd, ok := c.Attachment().(*guarded)
-		if !ok || c.Protected.Load() {
-			continue
-		}
-		c.View(func(core *tcp.Core) {
-			if f := gd.feed; f != nil && !f.waits && !f.ended && !core.Ended() {
-				n++
-			}
-		})
-	}
-	return n
 }

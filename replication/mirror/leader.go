@@ -1,7 +1,6 @@
-package replication
+package mirror
 
 import (
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,7 +19,7 @@ import (
 // The log is pulled: a connection says that it has news, and send takes the difference when
 // the link has room. No lock is held while anything is sent.
 type leader struct {
-	g    *Group
+	g    *Mirror
 	link *peerlink.Link
 	mate reign.Member
 
@@ -76,43 +75,6 @@ const (
 	replayAhead      = 4 << 20
 	replayAheadTotal = 64 << 20
 )
-
-// lead makes the other end of the event's link a standby to be.
-func (g *Group) lead(mate reign.Member, e event) {
-	l := &leader{
-		g: g, link: e.link, mate: mate,
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
-		byID:  map[uint64]*feed{},
-		input: make([]byte, 0, maxInput),
-	}
-	l.heard.Store(g.clock())
-	l.listening(e.hello.settings)
-	for _, d := range peerlink.Differences(g.settings(), e.hello.settings) {
-		g.notes.warn("ftcp: the standby is configured otherwise", "standby", e.link.RemoteAddr(), "what", d)
-	}
-	g.leader.Store(l)
-	g.notes.info("ftcp: a standby joins", "standby", l.link.RemoteAddr())
-	// It may have been the active one before, with frames under way until just now by
-	// which switches have learned that the address is there.
-	g.stack.Announce()
-
-	// Connections that begin from here on are gated from their birth, in opened.
-	// The others follow.
-	for _, c := range g.stack.Conns() {
-		if gd, ok := c.Attachment().(*guarded); ok {
-			c.Do(func(core *tcp.Core) { l.adopt(c, gd, core) })
-		}
-	}
-	g.wg.Go(l.send)
-	g.wg.Go(l.watch)
-	g.wg.Go(func() {
-		how := l.receive()
-		l.end()
-		if g.leader.Load() == l { // else the machine has another link by now
-			g.post(reign.Closed{Peer: mate.Incarnation, How: how})
-		}
-	})
-}
 
 // adopt begins to feed a connection that was there before the standby.
 func (l *leader) adopt(c *stack.Conn, gd *guarded, core *tcp.Core) {
@@ -368,53 +330,4 @@ func (l *leader) port() reign.Port {
 		return *p
 	}
 	return reign.Port{}
-}
-
-// watch looks for a standby that is silent, and for connections that wait too long for it.
-func (l *leader) watch() {
-	t := time.NewTicker(l.g.cfg.Heartbeat / 2)
-	defer t.Stop()
-	last, checked := time.Now(), time.Now()
-	for {
-		select {
-		case <-t.C:
-		case <-l.done:
-			return
-		case <-l.g.ctx.Done():
-			l.link.Close()
-			return
-		}
-		now := time.Now()
-		if now.Sub(last) > l.g.cfg.silence() {
-			// It is this process that was stopped. What the other side said meanwhile has not
-			// been read yet.
-			l.heard.Store(l.g.clock())
-		}
-		last = now
-		if l.g.now()-l.heardAt() > 2*l.g.cfg.silence() {
-			l.mu.Lock()
-			l.closed = true
-			l.mu.Unlock()
-			l.link.Close()
-			return
-		}
-		if now.Sub(checked) > l.g.cfg.MaxLag/4 {
-			checked = now
-			l.checkLag(now)
-		}
-	}
-}
-
-// feeds returns all feeds, in no order.
-func (l *leader) feeds() []*feed {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.AppendSeq(make([]*feed, 0, len(l.byID)), maps.Values(l.byID))
-}
-
-// checkLag releases the connections that have waited longer than MaxLag for the standby's handler.
-func (l *leader) checkLag(now time.Time) {
-	for _, f := range l.feeds() {
-		f.conn.View(func(core *tcp.Core) { f.lags(core, now, l.g.cfg.MaxLag) })
-	}
 }

@@ -1,4 +1,4 @@
-package replication
+package mirror
 
 import (
 	"time"
@@ -47,7 +47,7 @@ func (f *follower) heardAt() (sent, arrived time.Duration) {
 }
 
 // theirPort is the other node's port, on this node's clock.
-func (g *Group) theirPort(h *replpb.Health) *reign.Port {
+func (g *Mirror) theirPort(h *replpb.Health) *reign.Port {
 	p := &reign.Port{Known: true, Carrier: h.Carrier, Heard: -1}
 	if h.HeardMs >= 0 {
 		p.Heard = g.now() - time.Duration(h.HeardMs)*time.Millisecond

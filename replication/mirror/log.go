@@ -1,4 +1,4 @@
-package replication
+package mirror
 
 import (
 	"time"
@@ -107,7 +107,7 @@ func (w *logWriter) fill(due bool) (more bool) {
 		l.told, l.toldAt, w.log.Lsn = true, l.lsn, l.lsn
 		w.log.InSync = l.member.Revision
 		// From here on there is somebody who may take over.
-		g.sureUntil.Store(l.echo.Load() + g.cfg.silence().Microseconds())
+		g.sureUntil.Store(l.echo.Load() + g.cfg.Silence.Microseconds())
 	}
 	w.goodbye = false
 	if l.bye && len(l.ready) == 0 && !w.worth() && l.confirmed == l.lsn {

@@ -1,4 +1,4 @@
-package replication
+package mirror
 
 import (
 	"sync/atomic"
@@ -17,7 +17,7 @@ import (
 type guarded struct {
 	sum    digest.Sum      // of all output so far
 	events []*replpb.Event // all that were agreed
-	kept   int64           // of Group.history
+	kept   int64           // of Mirror.history
 	lost   bool            // the beginning is not here any more: no standby can replay it
 
 	guard ledger.Guard
@@ -30,58 +30,8 @@ type guarded struct {
 // than a replica takes at once, see stack.Conn.Expire.
 const maxEvents = 256
 
-// observer is the Group as package stack sees it.
-type observer struct{ g *Group }
-
-// Opened implements stack.Observer.
-func (o observer) Opened(c *stack.Conn, core *tcp.Core) {
-	g := o.g
-	gd := &guarded{lost: g.cfg.History < 0}
-	c.Attach(gd)
-	if l := g.leader.Load(); l != nil {
-		l.opened(c, gd, core)
-	}
-	gd.bound(core)
-}
-
-// News implements stack.Observer.
-func (o observer) News(c *stack.Conn, core *tcp.Core) {
-	g := o.g
-	switch a := c.Attachment().(type) {
-	case *guarded:
-		g.news(c, a, core)
-	case *replica:
-		if core.Replica() || core.Ended() {
-			a.news(core)
-			return
-		}
-		gd := a.takenOver(g, core)
-		c.Attach(gd)
-		g.news(c, gd, core)
-	}
-}
-
-// Expired implements stack.Observer: a deadline has expired, which the replicas are told.
-func (o observer) Expired(c *stack.Conn, core *tcp.Core, write bool, set uint64, at int64) {
-	gd, ok := c.Attachment().(*guarded)
-	if !ok {
-		return
-	}
-	if len(gd.events) >= maxEvents {
-		gd.forget(o.g)
-		gd.bound(core)
-	}
-	gd.events = append(gd.events, &replpb.Event{
-		Number: uint64(len(gd.events) + 1),
-		What:   &replpb.Event_Deadline{Deadline: &replpb.Deadline{Write: write, Set: set, At: at}},
-	})
-	if gd.feed != nil {
-		gd.feed.leader.push(gd.feed)
-	}
-}
-
 // news takes note of what a connection's user and peer have done.
-func (g *Group) news(c *stack.Conn, gd *guarded, core *tcp.Core) {
+func (g *Mirror) news(c *stack.Conn, gd *guarded, core *tcp.Core) {
 	p := core.Positions()
 	gd.hash(g, core, &p)
 	gd.account(g, core)
@@ -95,7 +45,7 @@ func (g *Group) news(c *stack.Conn, gd *guarded, core *tcp.Core) {
 }
 
 // hash brings the digest up to date. It runs after each write, while the output is still there.
-func (gd *guarded) hash(g *Group, core *tcp.Core, p *tcp.Positions) {
+func (gd *guarded) hash(g *Mirror, core *tcp.Core, p *tcp.Positions) {
 	from, to := gd.sum.Len()+1, p.OutData
 	if from >= to || core.Ended() {
 		return
@@ -107,7 +57,7 @@ func (gd *guarded) hash(g *Group, core *tcp.Core, p *tcp.Positions) {
 }
 
 // account keeps the memory of histories within bounds, for each connection and in total.
-func (gd *guarded) account(g *Group, core *tcp.Core) {
+func (gd *guarded) account(g *Mirror, core *tcp.Core) {
 	if gd.lost {
 		if f := gd.feed; f != nil && f.progress.Phase() == ledger.Replaying && int64(core.Retained()) > max(replayAhead, int64(g.cfg.History)) {
 			f.release("the standby's handler does not read what its peer sends as fast as that comes")
@@ -127,7 +77,7 @@ func (gd *guarded) account(g *Group, core *tcp.Core) {
 }
 
 // forget gives up what is kept for a standby to come.
-func (gd *guarded) forget(g *Group) {
+func (gd *guarded) forget(g *Mirror) {
 	if gd.lost {
 		return
 	}
@@ -156,7 +106,7 @@ func (gd *guarded) bound(core *tcp.Core) {
 }
 
 // leave takes a leader's standby out of the ledger, and with it what that has bound.
-func (gd *guarded) leave(g *Group, core *tcp.Core, l *leader) {
+func (gd *guarded) leave(g *Mirror, core *tcp.Core, l *leader) {
 	f := gd.feed
 	if f == nil || f.leader != l {
 		return
@@ -256,7 +206,7 @@ func (f *feed) verified() {
 
 // differs compares the standby's output, which ends at a position, with this node's. It returns
 // false also where that cannot be known any more.
-func (f *feed) differs(g *Group, core *tcp.Core, end int64, sum []byte) bool {
+func (f *feed) differs(g *Mirror, core *tcp.Core, end int64, sum []byte) bool {
 	p := core.Positions()
 	if end > p.OutData || core.Ended() {
 		return false
@@ -301,7 +251,7 @@ func (f *feed) release(why string) {
 func (f *feed) lose(why string) {
 	f.gd.unprotected(why)
 	f.conn.Protected.Store(false)
-	f.leader.g.notes.warn("ftcp: a connection goes on unprotected",
+	f.leader.g.notes.Warn("ftcp: a connection goes on unprotected",
 		"peer", f.conn.RemoteAddr(), "local", f.conn.LocalAddr(), "why", why)
 }
 

@@ -1,4 +1,4 @@
-package replication
+package mirror
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ type replica struct {
 	in, out  int64         // and before that the peer may have seen so much
 	recent   time.Time     // when the peer was last heard of
 	events   []*replpb.Event
-	kept     int64 // of Group.history
+	kept     int64 // of Mirror.history
 	lost     bool  // the beginning is not here any more
 	over     bool  // ended, or refused
 	said     said  // what has been reported
@@ -310,7 +310,7 @@ func (r *replica) progress(due bool) *replpb.Progress {
 }
 
 // takenOver makes of a replica what the active node keeps of a connection, which this is now.
-func (r *replica) takenOver(g *Group, core *tcp.Core) *guarded {
+func (r *replica) takenOver(g *Mirror, core *tcp.Core) *guarded {
 	gd := &guarded{sum: r.sum, events: r.events, kept: r.kept, lost: r.lost}
 	p := core.Positions()
 	gd.hash(g, core, &p)

@@ -1,4 +1,4 @@
-package replication
+package mirror
 
 import (
 	"time"
@@ -24,7 +24,7 @@ func (l *leader) receive() reign.Closing {
 			l.echo.Store(echo)
 			l.mu.Lock()
 			if l.told && !l.finished {
-				g.sureUntil.Store(echo + g.cfg.silence().Microseconds())
+				g.sureUntil.Store(echo + g.cfg.Silence.Microseconds())
 			}
 			l.mu.Unlock()
 		}
@@ -57,7 +57,7 @@ func (l *leader) closing(err error) reign.Closing {
 	silent, finished := l.closed, l.finished
 	l.mu.Unlock()
 	if !finished && l.g.ctx.Err() == nil {
-		l.g.notes.warn("ftcp: the link to the standby has ended", "standby", l.link.RemoteAddr(), "err", err)
+		l.g.notes.Warn("ftcp: the link to the standby has ended", "standby", l.link.RemoteAddr(), "err", err)
 	}
 	switch {
 	case silent:
@@ -71,12 +71,12 @@ func (l *leader) closing(err error) reign.Closing {
 // report handles a report. It returns false if the standby says what cannot be.
 func (l *leader) report(r *replpb.Report) bool {
 	if !l.confirm(r.Confirmed) {
-		l.g.notes.error("ftcp: the standby confirms what it was not sent", "standby", l.link.RemoteAddr())
+		l.g.notes.Error("ftcp: the standby confirms what it was not sent", "standby", l.link.RemoteAddr())
 		return false
 	}
 	for _, p := range r.Progress {
 		if !l.progress(p) {
-			l.g.notes.error("ftcp: the standby claims what it was not sent", "standby", l.link.RemoteAddr())
+			l.g.notes.Error("ftcp: the standby claims what it was not sent", "standby", l.link.RemoteAddr())
 			return false
 		}
 	}
@@ -119,7 +119,7 @@ func (l *leader) confirm(lsn uint64) bool {
 // inSync is called once the standby knows that it may take over: what it can go on with is protected
 // from here on.
 func (l *leader) inSync() {
-	l.g.notes.info("ftcp: the standby is in sync", "standby", l.link.RemoteAddr())
+	l.g.notes.Info("ftcp: the standby is in sync", "standby", l.link.RemoteAddr())
 	for _, f := range l.feeds() {
 		f.conn.Do(func(core *tcp.Core) {
 			if f.gd.feed == f {

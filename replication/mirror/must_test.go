@@ -1,13 +1,13 @@
-package replication
+package mirror
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/ftcp-project/ftcp/replication/ledger"
+	"github.com/ftcp-project/ftcp/replication/notes"
 	"github.com/ftcp-project/ftcp/replication/reign"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 	"github.com/ftcp-project/ftcp/wire/replpb"
@@ -49,7 +49,7 @@ func TestMustLeaveOwn(t *testing.T) {
 	if bounds.Ackable == tcp.Unlimited || bounds.Sendable == tcp.Unlimited {
 		t.Fatalf("nothing is bound: %+v", bounds)
 	}
-	gd.leave(&Group{}, core, before)
+	gd.leave(&Mirror{}, core, before)
 	if gd.feed != f || core.Bounds() != bounds {
 		t.Errorf("the bounds are %+v; they were %+v", core.Bounds(), bounds)
 	}
@@ -57,7 +57,7 @@ func TestMustLeaveOwn(t *testing.T) {
 
 // Going alone is about one standby. If another one has joined meanwhile, nothing happens to it.
 func TestMustGoAloneWithoutThatOne(t *testing.T) {
-	g := &Group{notes: newNotes(slog.New(slog.DiscardHandler))}
+	g := &Mirror{notes: notes.New(slog.New(slog.DiscardHandler))}
 	l := &leader{g: g, mate: reign.Member{Incarnation: 2}}
 	g.leader.Store(l)
 	defer func() {
@@ -65,14 +65,13 @@ func TestMustGoAloneWithoutThatOne(t *testing.T) {
 			t.Errorf("the other standby's link is ended: %v", r)
 		}
 	}()
-	g.goAlone(reign.GoAlone{Peer: 1})
+	g.GoAlone(1, "")
 }
 
 // What is kept of all connections together is bounded, however little each of them has.
 func TestMustHistoryInTotal(t *testing.T) {
 	for _, others := range []int64{totalHistory - 100, totalHistory - 99} {
-		g := &Group{}
-		g.cfg.setDefaults()
+		g := &Mirror{cfg: Config{History: 256 << 10}}
 		g.history.Store(others)
 		core := received(t, 100)
 		gd := &guarded{}
@@ -111,20 +110,8 @@ func TestMustAges(t *testing.T) {
 	}
 }
 
-// An answer is believed that repeats the nonce of one of the latest questions, and no other.
-func TestMustNonce(t *testing.T) {
-	g := &Group{}
-	g.asked.nonces[0] = nonce{7, time.Second}
-	g.asked.nonces[1] = nonce{8, 2 * time.Second}
-	for value, at := range map[uint64]time.Duration{7: time.Second, 8: 2 * time.Second, 9: 0, 0: 0} {
-		if asked, ok := g.askedAt(value); ok != (at != 0) || asked != at {
-			t.Errorf("nonce %d: asked at %v, %v; want %v", value, asked, ok, at)
-		}
-	}
-}
-
 func newFollower() *follower {
-	return &follower{g: &Group{start: time.Now()}, byID: map[uint64]*replica{}, wake: make(chan struct{}, 1)}
+	return &follower{g: &Mirror{cfg: Config{Start: time.Now()}}, byID: map[uint64]*replica{}, wake: make(chan struct{}, 1)}
 }
 
 // The log's records are numbered, and the numbers do not go back.
@@ -159,7 +146,7 @@ func TestMustStop(t *testing.T) {
 
 // A standby that confirms what it was not sent, or claims to have read it, is none.
 func TestMustConfirmSent(t *testing.T) {
-	l := &leader{g: &Group{}, lsn: 5, byID: map[uint64]*feed{}}
+	l := &leader{g: &Mirror{}, lsn: 5, byID: map[uint64]*feed{}}
 	for _, step := range []struct {
 		lsn uint64
 		ok  bool
@@ -168,35 +155,6 @@ func TestMustConfirmSent(t *testing.T) {
 			t.Errorf("record %d is confirmed: %v; up to %d", step.lsn, ok, l.confirmed)
 		}
 	}
-}
-
-// slowLog is a log handler that does not return before it may.
-type slowLog struct {
-	slog.Handler
-	may chan struct{}
-}
-
-func (h slowLog) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h slowLog) Handle(context.Context, slog.Record) error {
-	<-h.may
-	return nil
-}
-
-// Whoever says something may hold a lock: the user's handler is not run by it.
-func TestMustNotes(t *testing.T) {
-	may, said := make(chan struct{}), make(chan struct{})
-	n := newNotes(slog.New(slowLog{may: may}))
-	go func() {
-		n.info("said under a lock")
-		close(said)
-	}()
-	select {
-	case <-said:
-	case <-time.After(10 * time.Second):
-		t.Error("who has said something waits for the user's handler")
-	}
-	close(may)
 }
 
 func positions(core *tcp.Core) ledger.Positions {

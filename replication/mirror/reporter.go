@@ -1,4 +1,4 @@
-package replication
+package mirror
 
 import (
 	"slices"
@@ -86,7 +86,7 @@ func (w *reportWriter) overdue(now time.Time) {
 // settings tells the active node where this node's program listens, if that has changed. It
 // returns false if the link is broken.
 func (w *reportWriter) settings() bool {
-	s := w.f.g.settings()
+	s := w.f.g.Settings()
 	if w.listeners == nil {
 		w.listeners = w.f.saidListeners
 	}
@@ -98,8 +98,8 @@ func (w *reportWriter) settings() bool {
 	return w.f.link.Send(&frame) == nil
 }
 
-// settings are what has to be alike on both nodes.
-func (g *Group) settings() *replpb.Settings {
+// Settings are what has to be alike on both nodes.
+func (g *Mirror) Settings() *replpb.Settings {
 	s := &replpb.Settings{ReceiveBuffer: g.cfg.ReceiveBuffer, SendBuffer: g.cfg.SendBuffer}
 	for _, a := range g.stack.Listeners() {
 		s.Listeners = append(s.Listeners, a.String())
@@ -109,7 +109,7 @@ func (g *Group) settings() *replpb.Settings {
 }
 
 // health is the state of this node's port to the service network, as it is said on the link.
-func (g *Group) health() *replpb.Health {
+func (g *Mirror) health() *replpb.Health {
 	h := g.stack.Health()
 	m := &replpb.Health{Carrier: h.Carrier, HeardMs: -1}
 	if !h.Heard.IsZero() {

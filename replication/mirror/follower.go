@@ -1,4 +1,4 @@
-package replication
+package mirror
 
 import (
 	"errors"
@@ -17,9 +17,10 @@ import (
 // follower is the standby's side of a link: it replays the log into replicas, and says
 // what their handlers did.
 type follower struct {
-	g    *Group
-	link *peerlink.Link
-	mate reign.Member
+	g     *Mirror
+	link  *peerlink.Link
+	mate  reign.Member
+	reign reign.Reign
 
 	wake    chan struct{} // there is something to report; holds one
 	sendEnd chan struct{} // closed when send has returned,
@@ -49,33 +50,9 @@ var (
 	errLog     = errors.New("replication: the active node's log makes no sense")
 )
 
-// follow makes this node the standby to be of the node at the other end of the event's link.
-func (g *Group) follow(mate reign.Member, e event) {
-	f := &follower{
-		g: g, link: e.link, mate: mate, wake: make(chan struct{}, 1),
-		byID:    map[uint64]*replica{},
-		byeSent: make(chan struct{}), sendEnd: make(chan struct{}), recvEnd: make(chan struct{}),
-	}
-	f.ages.heard, f.ages.arrived = g.now(), g.now()
-	f.saidListeners = g.settings().Listeners
-	for _, d := range peerlink.Differences(g.settings(), e.hello.settings) {
-		g.notes.warn("ftcp: the active node is configured otherwise", "active", e.link.RemoteAddr(), "what", d)
-	}
-	g.follower.Store(f)
-	g.wg.Go(f.send)
-	g.wg.Go(func() {
-		err := f.receive()
-		close(f.recvEnd)
-		f.stopConfirming()
-		if how := f.closing(err); g.follower.Load() == f { // else the machine has another link by now
-			g.post(reign.Closed{Peer: mate.Incarnation, How: how})
-		}
-	})
-}
-
 // closing says how the link ended, by the error of the last Receive.
 func (f *follower) closing(err error) reign.Closing {
-	f.g.notes.info("ftcp: the link to the active node has ended", "active", f.link.RemoteAddr(), "err", err)
+	f.g.notes.Info("ftcp: the link to the active node has ended", "active", f.link.RemoteAddr(), "err", err)
 	if peerlink.ClosedByPeer(err) {
 		return reign.ByKernel
 	}
@@ -121,7 +98,7 @@ func (f *follower) take(frame *replpb.Frame, payload []byte) error {
 		f.mu.Lock()
 		f.bye = true
 		f.mu.Unlock()
-		f.g.post(f.g.tick()) // when it was said
+		f.g.post(f.g.Heard()) // when it was said
 		f.g.post(reign.Bye{Peer: f.mate.Incarnation})
 	}
 	return nil
@@ -150,18 +127,11 @@ func (f *follower) takeLog(log *replpb.Log, payload []byte) error {
 	f.clock, f.clockAt = log.TimestampMs, time.Now()
 	if log.InSync != 0 {
 		f.g.stack.Mirrored()
-		f.g.admitted(f.mate, log.InSync)
+		f.g.post(reign.Admitted{Record: reign.Record{
+			Revision: log.InSync, Reign: f.reign, Active: f.mate, Set: []reign.Member{f.g.cfg.Self},
+		}})
 	}
 	return nil
-}
-
-// admitted tells the machine that this node is a member of the set.
-func (g *Group) admitted(active reign.Member, revision uint64) {
-	g.mu.Lock()
-	r := g.machine.Record()
-	g.mu.Unlock()
-	r.Revision, r.Active, r.Set = revision, active, []reign.Member{g.self}
-	g.post(reign.Admitted{Record: r})
 }
 
 // apply replays one record. An error is one of the active node, and ends the link; what is
@@ -244,7 +214,7 @@ func (f *follower) refuse(r *replica, reason replpb.Refused_Reason, detail strin
 	delete(f.byID, r.id)
 	f.mu.Unlock()
 	if known {
-		f.g.notes.warn("ftcp: a replica is of no use", "peer", r.conn.RemoteAddr(), "local", r.conn.LocalAddr(),
+		f.g.notes.Warn("ftcp: a replica is of no use", "peer", r.conn.RemoteAddr(), "local", r.conn.LocalAddr(),
 			"why", refusal(&replpb.Refused{Reason: reason, Detail: detail}))
 		f.refuseID(r.id, reason, detail)
 	}
@@ -314,34 +284,6 @@ func (f *follower) replicas() []*replica {
 	return all
 }
 
-// send is the goroutine that confirms and reports.
-func (f *follower) send() {
-	defer close(f.sendEnd)
-	beat := time.NewTicker(f.g.cfg.Heartbeat)
-	defer beat.Stop()
-	w := &reportWriter{f: f}
-	for {
-		due := false
-		select {
-		case <-f.wake:
-		case <-beat.C:
-			due = true
-		case <-f.g.ctx.Done():
-			f.link.Close()
-			return
-		}
-		if due {
-			w.overdue(time.Now())
-			if !w.settings() {
-				return
-			}
-		}
-		if done := w.write(due); done {
-			return
-		}
-	}
-}
-
 // claim tells the old active node that its reign is over, should it still live, and holds the link
 // until it has closed it: a link that breaks without this message says that the standby's
 // process has ended.
@@ -374,6 +316,6 @@ func (f *follower) goodbye() {
 	select {
 	case <-f.byeSent:
 	case <-f.sendEnd:
-	case <-time.After(f.g.cfg.silence()):
+	case <-time.After(f.g.cfg.Silence):
 	}
 }

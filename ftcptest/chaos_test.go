@@ -29,8 +29,8 @@ type chaos struct {
 	held     atomic.Bool  // no transfer may begin
 }
 
-// alive says that the cluster stands, and that a node's process has not been killed. What is left of
-// one goes on to write its log.
+// alive says that the cluster stands, and that a node's process has not been killed. What
+// is left of one goes on to write its log.
 func (x *chaos) alive(n *ftcp.Node) bool {
 	if !x.begun.Load() {
 		return false
@@ -62,7 +62,8 @@ func (x *chaos) enter() bool {
 	return true
 }
 
-// hold waits until no client has a connection. None begins one before held is false again.
+// hold waits until no client has a connection. None begins one before held is false
+// again.
 func (x *chaos) hold() {
 	x.t.Helper()
 	x.held.Store(true)
@@ -96,11 +97,12 @@ func (x *chaos) step() {
 	dangers[x.IntN(len(dangers))](x, m)
 }
 
-// dangers are what a step chooses from. They are told a machine, most often the active one, and
-// begin when the loss of any one node would do no harm. At their end all is mended.
+// dangers are what a step chooses from. They are told a machine, most often the active
+// one, and begin when the loss of any one node would do no harm. At their end all is
+// mended.
 var dangers = []func(*chaos, *ftcptest.Machine){
 	kill, kill, killBoth, killAndStart, killTheReplacement,
-	startUnplugged, unplug, unplugLinks, unplugService,
+	startUnplugged, troubleSpare, unplug, unplugLinks, unplugService,
 	breakLinks, breakService, filterLinks,
 	pause, pauseBoth, pauseBothForLong,
 	handOver, handOverEarly, handOverInUpload,
@@ -142,9 +144,9 @@ func (x *chaos) safe() { x.safeWithout(nil) }
 
 // safeWithout waits for that where one machine is away.
 //
-// It is not safe while a node says that it is in doubt about the other one: the standby must have
-// heard the active node within its limit to take over, and by its own word does not know yet. See
-// package reign.
+// It is not safe while a node says that it is in doubt about the other one: the standby
+// must have heard the active node within its limit to take over, and by its own word does
+// not know yet. See package reign.
 func (x *chaos) safeWithout(m *ftcptest.Machine) {
 	x.t.Helper()
 	x.within(time.Minute, "a standby that knows all connections", func() bool {

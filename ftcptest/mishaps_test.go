@@ -37,8 +37,8 @@ func killBoth(x *chaos, _ *ftcptest.Machine) {
 	x.revive(first)
 }
 
-// killAndStart starts a node about when the active one is killed, so that it joins in the middle of
-// a takeover: a third one, or the next process of the one that was killed.
+// killAndStart starts a node about when the active one is killed, so that it joins in the
+// middle of a takeover: a third one, or the next process of the one that was killed.
 func killAndStart(x *chaos, _ *ftcptest.Machine) {
 	a, joins := x.Active(), x.Active()
 	if m := x.spare(); m != nil && x.IntN(3) > 0 {
@@ -67,11 +67,11 @@ func killAndStart(x *chaos, _ *ftcptest.Machine) {
 	x.revive(a)
 }
 
-// killTheReplacement unplugs the active node, and kills the one that has replaced it while the first
-// one is away.
+// killTheReplacement unplugs the active node, and kills the one that has replaced it
+// while the first one is away.
 //
-// With a third node in sync nobody may notice. With two nodes there is nobody left who knows the
-// connections, so that there are none.
+// With a third node in sync nobody may notice. With two nodes there is nobody left who
+// knows the connections, so that there are none.
 func killTheReplacement(x *chaos, _ *ftcptest.Machine) {
 	if x.Machines == 2 && x.dials != nil {
 		kill(x, x.Active())
@@ -114,8 +114,8 @@ func killTheReplacement(x *chaos, _ *ftcptest.Machine) {
 	}
 }
 
-// startUnplugged starts a node that is not needed without its cables, which come later. Meanwhile
-// the active node may die, if there is another one.
+// startUnplugged starts a node that is not needed without its cables, which come later.
+// Meanwhile the active node may die, if there is another one.
 func startUnplugged(x *chaos, _ *ftcptest.Machine) {
 	m, third := x.spare(), true
 	if m == nil {
@@ -145,6 +145,46 @@ func startUnplugged(x *chaos, _ *ftcptest.Machine) {
 		x.revive(dead)
 	}
 	wait()
+}
+
+// troubleSpare kills the active node while a third one, which is not needed, is in
+// trouble.
+func troubleSpare(x *chaos, m *ftcptest.Machine) {
+	s := x.spare()
+	if s == nil {
+		kill(x, m)
+		return
+	}
+	troubles := []struct {
+		what string
+		f    func()
+	}{
+		{"unplug", s.Unplug},
+		{"unplug the links of", s.Links.Unplug},
+		{"pause", s.Pause},
+		{"deafen", func() { s.Service.Break(true, false) }},
+		{"mute", func() { s.Service.Break(false, true) }},
+		{"deafen the links of", func() { s.Links.Break(true, false) }},
+		{"mute the links of", func() { s.Links.Break(false, true) }},
+	}
+	trouble := troubles[x.IntN(len(troubles))]
+	x.event("trouble with the spare", "%s %s", trouble.what, s.Name)
+	trouble.f()
+	x.pause(time.Second)
+	x.safe()
+	a := x.Active()
+	x.kills(a)
+	x.pause(time.Second)
+	if x.half() {
+		x.revive(a)
+		x.pause(time.Second)
+	}
+	x.note("mend %s", s.Name)
+	s.Service.Break(false, false)
+	s.Links.Break(false, false)
+	s.Resume()
+	s.Plug()
+	x.revive(a)
 }
 
 // unplug pulls both cables. A node that has been replaced may be killed, too.
@@ -194,13 +234,15 @@ func (x *chaos) breakPort(what string, p *ftcptest.Port) {
 // linkPort is the port of the links between nodes.
 const linkPort = 7420
 
-// filterLinks drops the frames of links, as a firewall does, for one machine or for all of them.
+// filterLinks drops the frames of links, as a firewall does, for one machine or for all
+// of them.
 func filterLinks(x *chaos, m *ftcptest.Machine) {
 	name, all := m.Links.Name(), x.half()
 	x.event("filter links", "of %s, of all: %v", m.Name, all)
 	x.decide(func(f ftcptest.Frame) ftcptest.Verdict {
 		_, seg, _, ok := parseTCP(f)
-		if ok && (seg.SrcPort == linkPort || seg.DstPort == linkPort) && (all || f.From == name || f.To == name) {
+		here := all || f.From == name || f.To == name
+		if here && ok && (seg.SrcPort == linkPort || seg.DstPort == linkPort) {
 			return ftcptest.Drop
 		}
 		return ftcptest.Pass
@@ -223,7 +265,8 @@ func pauseBoth(x *chaos, _ *ftcptest.Machine) {
 	x.pausePair("pause both", 300*time.Millisecond, x.upTo(300*time.Millisecond))
 }
 
-// pauseBothForLong pauses the two for so long that the standby may not take over any more.
+// pauseBothForLong pauses the two for so long that the standby may not take over any
+// more.
 func pauseBothForLong(x *chaos, _ *ftcptest.Machine) {
 	x.pausePair("pause both for long", x.silence/2, 4*x.silence+x.upTo(time.Second))
 }
@@ -267,8 +310,8 @@ func (x *chaos) handsOver(kind string, f func(*ftcp.Node, context.Context) error
 	}
 }
 
-// handOverEarly hands over as soon as a standby has come in sync: it may have to wait until the
-// connections are protected, and refuses where their histories are gone.
+// handOverEarly hands over as soon as a standby has come in sync: it may have to wait
+// until the connections are protected, and refuses where their histories are gone.
 func handOverEarly(x *chaos, _ *ftcptest.Machine) {
 	s := x.Standby()
 	x.kills(s)

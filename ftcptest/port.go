@@ -147,8 +147,9 @@ func (p *Port) Plug() {
 	p.unplugged = false
 }
 
-// Break breaks directions of the cable, as a bad plug does: neither end's link goes down, and the
-// switch forgets nothing. Frames that are lost by it count as Unplugged. Break(false, false) mends it.
+// Break breaks directions of the cable, as a bad plug does. Neither end's link goes
+// down, and the switch forgets nothing. Frames that are lost by it count as
+// Unplugged. Break(false, false) mends it.
 func (p *Port) Break(in, out bool) {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()

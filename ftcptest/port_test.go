@@ -38,6 +38,31 @@ func TestUnplug(t *testing.T) {
 	})
 }
 
+func TestBreak(t *testing.T) {
+	n := new(Network)
+	bubble(t, n, func(t *testing.T, p []*Port, e []*ear) {
+		both := func() {
+			send(t, p[0], frame(mac(p[0]), wire.Broadcast, "out"))
+			send(t, p[1], frame(mac(p[1]), wire.Broadcast, "in"))
+		}
+		p[0].Break(true, false)
+		both()
+		e[0].want(t)
+		e[1].want(t, "out")
+		p[0].Break(false, true)
+		both()
+		e[0].want(t, "in")
+		e[1].want(t)
+		if got := n.Stats().Unplugged; got != 2 {
+			t.Errorf("Unplugged = %d, want 2", got)
+		}
+		p[0].Break(false, false)
+		both()
+		e[0].want(t, "in")
+		e[1].want(t, "out")
+	})
+}
+
 func TestUnplugLeavesFramesUnderWay(t *testing.T) {
 	n := &Network{Faults: Faults{Delay: time.Second}}
 	bubble(t, n, func(t *testing.T, p []*Port, e []*ear) {

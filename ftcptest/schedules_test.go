@@ -20,17 +20,19 @@ var (
 	seedsFlag = flag.Uint64("seeds", 60, "how many random schedules to run")
 )
 
-// enough is with how many schedules every kind of event and consequence is to have taken place.
+// enough is with how many schedules every kind of event and consequence is to have taken
+// place.
 const enough = 300
 
 // maxFailed is after how many schedules that have failed no more are begun.
 const maxFailed = 10
 
-// TestSchedules plays random schedules of everything that can go wrong while clients transfer
-// data.
+// TestSchedules plays random schedules of everything that can go wrong while clients
+// transfer data.
 //
-// A process is killed only when another node has been in sync with it, so that no client may
-// notice. Where all that know of a connection are lost the clients have none at that time.
+// A process is killed only when another node has been in sync with it, so that no client
+// may notice. Where all that know of a connection are lost the clients have none at that
+// time.
 func TestSchedules(t *testing.T) {
 	first, count := *firstFlag, *seedsFlag
 	if *seedFlag != 0 {

@@ -24,6 +24,7 @@ join in a takeover
 kill the replacement
 all who knew are lost
 start unplugged
+trouble with the spare
 unplug
 kill unplugged
 unplug links
@@ -96,8 +97,8 @@ func (t *tally) String() string {
 	return b.String()
 }
 
-// watch returns a handler of a node's log that counts the consequences for its role, while the node is
-// alive. It passes everything on.
+// watch returns a handler of a node's log that counts the consequences for its role,
+// while the node is alive. It passes everything on.
 func (x *chaos) watch(n *ftcp.Node) slog.Handler { return watcher{n.Logger.Handler(), x, n} }
 
 type watcher struct {

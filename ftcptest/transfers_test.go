@@ -30,7 +30,8 @@ const (
 	late = 0xff
 )
 
-// expiry is the read deadline of a server, and maxLate how many of them it has on a connection.
+// expiry is the read deadline of a server, and maxLate how many of them it has on a
+// connection.
 const (
 	expiry  = 80 * time.Millisecond
 	maxLate = 5
@@ -145,9 +146,11 @@ func (e *echoing) run(m *monitor, n *ftcp.Node, address string) error {
 		got = bytes.ReplaceAll(got, []byte{late}, nil)
 	}
 	if err != nil {
-		err = fmt.Errorf("%v, %c: after %v, with %d of %d bytes: %w", c.LocalAddr(), e.mode, time.Since(start), len(got), len(e.data), err)
+		err = fmt.Errorf("%v, %c: after %v, with %d of %d bytes: %w",
+			c.LocalAddr(), e.mode, time.Since(start), len(got), len(e.data), err)
 	} else if !bytes.Equal(got, e.data) {
-		err = fmt.Errorf("%v, %c: %d bytes, not the same as the %d sent", c.LocalAddr(), e.mode, len(got), len(e.data))
+		err = fmt.Errorf("%v, %c: %d bytes, not the same as the %d sent",
+			c.LocalAddr(), e.mode, len(got), len(e.data))
 	}
 	if e.mode == aborts {
 		c.Close()
@@ -192,7 +195,8 @@ func (e *echoing) untilAborted(m *monitor, c *ftcp.Conn, written <-chan error) (
 	return got, nil
 }
 
-// transfers is a program that dials the peer again and again, and sends what it is asked for.
+// transfers is a program that dials the peer again and again, and sends what it is asked
+// for.
 func transfers(n *ftcp.Node) {
 	for {
 		c, err := n.DialContext(context.Background(), "tcp", peerAddress)

@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"io"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -117,4 +118,18 @@ func TestServiceInterfaceAlone(t *testing.T) {
 			s.end()
 		})
 	}
+}
+
+// The interface of a node that stands alone, and answers by its MAC, gets another one. The
+// client is told.
+func TestServiceInterfaceMAC(t *testing.T) {
+	l := newLab(t, serverConfig{Handler: "echo"})
+	l.config.Peers = nil
+	l.servers[0] = startServer(t, l.hosts[0], l.config)
+	l.servers[0].await("active")
+	s := l.stream()
+	s.goesOn("at first")
+	check(t, l.hosts[0].SetMAC(net.HardwareAddr{0x02, 0xaa, 0xbb, 0xcc, 0xdd, 1}))
+	s.goesOn("by another MAC")
+	s.end()
 }

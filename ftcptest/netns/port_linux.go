@@ -2,6 +2,7 @@ package netns
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,16 @@ func (h *Host) Insert(addrs ...netip.Prefix) error {
 		}
 	}
 	return err
+}
+
+// SetMAC gives the host's interface eth0 another Ethernet address.
+func (h *Host) SetMAC(mac net.HardwareAddr) error {
+	req := setLink(hostEthernet)
+	req.attr(unix.IFLA_ADDRESS, []byte(mac))
+	if _, err := h.nl.call(req); err != nil {
+		return fmt.Errorf("netns: set MAC of %s to %v: %w", hostEthernet, mac, err)
+	}
+	return nil
 }
 
 // Forward says whether the switch forwards on the host's port. One with a spanning tree

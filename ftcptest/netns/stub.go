@@ -5,6 +5,7 @@ package netns
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -102,6 +103,9 @@ func (h *Host) Remove() error { return errNotLinux }
 
 // Insert gives the host another interface.
 func (h *Host) Insert(addrs ...netip.Prefix) error { return errNotLinux }
+
+// SetMAC gives the host's interface another Ethernet address.
+func (h *Host) SetMAC(mac net.HardwareAddr) error { return errNotLinux }
 
 // Forward says whether the switch forwards on the host's port.
 func (h *Host) Forward(forward bool) error { return errNotLinux }

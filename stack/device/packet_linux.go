@@ -25,6 +25,7 @@ type Packet struct {
 	group    int // a socket that is a member of the solicited-node group, or -1
 	overrun  overruns
 	closed   atomic.Bool
+	moved    atomic.Bool // the interface has another Ethernet address than before
 
 	mu   sync.Mutex
 	down bool // with the read deadline
@@ -78,6 +79,7 @@ func OpenPacket(cfg PacketConfig) (*Packet, error) {
 	if addr.Is6() {
 		p.group = joinSolicitedNode(link, addr)
 	}
+	time.AfterFunc(movedInterval, p.watch)
 	return p, nil
 }
 
@@ -171,7 +173,7 @@ func joinSolicitedNode(link *net.Interface, addr netip.Addr) (fd int) {
 func (p *Packet) Features() Features { return p.features }
 
 // Read implements Device. An interface that is down delivers nothing until it
-// is up again; one that is removed is an error.
+// is up again; one that is removed, or has another Ethernet address, is an error.
 func (p *Packet) Read(pkts []Inbound) (int, error) {
 	if len(pkts) == 0 {
 		return 0, nil
@@ -186,6 +188,9 @@ func (p *Packet) Read(pkts []Inbound) (int, error) {
 		case err == unix.ENETDOWN:
 			p.setDown(true)
 		case errors.Is(err, os.ErrDeadlineExceeded):
+			if p.moved.Load() {
+				return 0, p.failed("read", errMoved)
+			}
 			if p.look() == removed {
 				return 0, p.failed("read", unix.ENODEV)
 			}

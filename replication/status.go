@@ -56,7 +56,7 @@ func NetworkOf(s *stack.Stack) Network {
 func (g *Group) Status() Status {
 	g.mu.Lock()
 	m := g.machine
-	role, record, why, since := m.Role(), m.Record(), m.Why(), m.Since()
+	role, record, why, since, doubts := m.Role(), m.Record(), m.Why(), m.Since(), m.Doubts()
 	g.mu.Unlock()
 	st := Status{
 		Role: role.String(), Why: why, Epoch: record.Reign.Epoch, Since: g.start.Add(since),
@@ -77,6 +77,13 @@ func (g *Group) Status() Status {
 	}
 	if role == reign.Standby {
 		st.InSync = g.mirror.Alive()
+	}
+	if doubts {
+		// What was confirmed before the other node fell silent is not for an operator to act on.
+		st.InSync = false
+		if st.Protected > 0 {
+			st.Protected, st.Unprotected = 0, map[string]int{"it is in doubt whether the other node lives": st.Conns}
+		}
 	}
 	return st
 }

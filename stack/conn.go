@@ -224,7 +224,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		if len(b) == 0 {
 			return 0, nil
 		}
-		if c.reading.expired {
+		if c.passed(&c.reading) {
 			return 0, os.ErrDeadlineExceeded
 		}
 		if c.core.Readable() > 0 {
@@ -252,13 +252,12 @@ func (c *Conn) Read(b []byte) (int, error) {
 	c.reading.wake() // Close and CloseRead wait until the copy is done
 	if c.core.Replica() {
 		// The active node's word may have come meanwhile.
-		if c.reading.expired {
+		if c.passed(&c.reading) {
 			return 0, os.ErrDeadlineExceeded
 		}
 		n = c.clip(&c.reading, n)
 	}
 	c.core.Consume(n)
-	c.come(&c.reading)
 	if c.core.Urgent() {
 		c.flush(time.Now())
 	} else if c.stack.observer != nil {
@@ -305,7 +304,6 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 		default:
 			n += c.core.Append(b[n : n+rest])
 		}
-		c.come(&c.writing)
 		c.flush(time.Now())
 		if n == len(b) {
 			return n, nil
@@ -318,7 +316,7 @@ func (c *Conn) writable() error {
 	switch {
 	case c.closed:
 		return net.ErrClosed
-	case c.writing.expired:
+	case c.passed(&c.writing):
 		return os.ErrDeadlineExceeded
 	case c.core.Writable():
 		return nil

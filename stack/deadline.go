@@ -14,15 +14,9 @@ type waiter struct {
 	n       int         // that wait
 	at      time.Time   // the deadline; zero: none, or it has passed
 	timer   *time.Timer // of the deadline; nil: it does not run, see Conn.arm
-	set     uint64      // how often the user has set the deadline
-	expired bool        // the deadline has passed
-	agreed  []expiry    // that the handler has not come to yet; see Conn.Expire
-}
-
-// expiry is that of a deadline on the node that was the active one.
-type expiry struct {
-	set uint64 // of the deadline that the user has set as the set-th
-	at  int64  // where the handler was
+	expired bool        // the deadline has passed,
+	timed   bool        // by its timer, and the user has not noticed yet
+	agreed  []int64     // where it has passed on the active node, beyond where the handler is; see Conn.Expire
 }
 
 func (w *waiter) wait() {
@@ -41,8 +35,7 @@ func (w *waiter) wake() {
 // once: it is the user's way to end a wait, and the same on every node.
 func (w *waiter) setDeadline(t time.Time) {
 	w.stop()
-	w.set++
-	w.expired = false
+	w.expired, w.timed = false, false
 	if t.IsZero() {
 		return
 	}
@@ -105,16 +98,16 @@ func (c *Conn) setDeadlines(t time.Time, waiters ...*waiter) error {
 	}
 	for _, w := range waiters {
 		w.setDeadline(t)
-		c.come(w)
 		c.arm(w)
 	}
 	return nil
 }
 
 // The deadlines of a replica do not expire by themselves: its handler is later than the
-// active node's, and would otherwise be interrupted elsewhere. The active node's expiry,
-// and where its handler was then, is an event that the nodes agree on: it is reported to
-// the observer there, and made to happen by Expire here.
+// active node's, and would otherwise be interrupted elsewhere. That a Read or Write has found
+// its deadline expired, and where in the stream, is an event that the nodes agree on: it is
+// reported to the observer there, and made to happen by Expire here. One that expires while
+// the handler is elsewhere, and sets another before it looks, is no event.
 
 // ErrDeadlinePassed is the error of a replica whose handler has gone past the place where
 // its deadline expired on the active node.
@@ -125,12 +118,11 @@ var errExpiries = errors.New("stack: the handler is too many deadlines behind th
 // maxExpiries bounds how many expiries wait for the handler of a replica, a direction.
 const maxExpiries = 256
 
-// Expire lets a deadline of a replica expire, as it has on the active node: that which
-// the handler sets as the set-th of its direction, when the handler has read the input
-// before at, or written the output. If it has set another since, it will not notice. The
-// error is ErrDeadlinePassed if it has gone on already, which can also become apparent
-// later: the replica then ends with this error.
-func (c *Conn) Expire(write bool, set uint64, at int64) error {
+// Expire lets a deadline of a replica expire, as it has on the active node: for the Read of a
+// handler that has read the input before at, or the Write of one that has written the output.
+// How it has come there, in how many pieces, does not matter. The error is ErrDeadlinePassed
+// if it has gone on already.
+func (c *Conn) Expire(write bool, at int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := &c.reading
@@ -143,43 +135,29 @@ func (c *Conn) Expire(write bool, set uint64, at int64) error {
 	if len(w.agreed) >= maxExpiries {
 		return errExpiries
 	}
-	w.agreed = append(w.agreed, expiry{set, at})
-	return c.agree(w)
-}
-
-// agree lets deadlines expire that have expired on the active node, as far as the handler
-// has come.
-func (c *Conn) agree(w *waiter) error {
-	for len(w.agreed) > 0 {
-		e, pos := w.agreed[0], c.position(w)
-		if e.set > w.set || e.set == w.set && pos < e.at {
-			return nil
-		}
-		if w.agreed = w.agreed[1:]; len(w.agreed) == 0 {
-			w.agreed = nil
-		}
-		switch {
-		case e.set < w.set: // the handler has set another meanwhile
-		case pos > e.at:
-			return fmt.Errorf("%w: at %d; this node's had come to %d", ErrDeadlinePassed, e.at, pos)
-		default:
-			w.expire()
-		}
+	if pos := c.position(w); pos > at {
+		return fmt.Errorf("%w: at %d; this node's had come to %d", ErrDeadlinePassed, at, pos)
 	}
+	w.agreed = append(w.agreed, at)
+	w.wake()
 	return nil
 }
 
-// come is called when the handler has come further: it has read, written, or set a
-// deadline.
-func (c *Conn) come(w *waiter) {
-	if w.agreed == nil {
-		return
+// passed says that the deadline has passed for a Read or Write that is about to go on.
+func (c *Conn) passed(w *waiter) bool {
+	if len(w.agreed) > 0 && !w.expired && w.agreed[0] == c.position(w) {
+		if w.agreed = w.agreed[1:]; len(w.agreed) == 0 {
+			w.agreed = nil
+		}
+		w.expire()
 	}
-	if err := c.agree(w); err != nil && c.core.Replica() {
-		c.core.End(err)
-		c.flush(time.Now())
+	if w.timed {
+		w.timed = false
+		if o := c.stack.observer; o != nil && !c.core.Ended() {
+			o.Expired(c, c.core, w == &c.writing, c.position(w))
+		}
 	}
-	c.arm(w) // after a takeover, when the node before has nothing to say any more
+	return w.expired
 }
 
 // clip says how many of n bytes the handler is given, or may write, in one piece: not
@@ -188,7 +166,7 @@ func (c *Conn) clip(w *waiter, n int) int {
 	if w.agreed == nil {
 		return n
 	}
-	if left := w.agreed[0].at - c.position(w); left > 0 {
+	if left := w.agreed[0] - c.position(w); left > 0 {
 		return int(min(int64(n), left))
 	}
 	return n
@@ -222,7 +200,7 @@ func (c *Conn) Overdue(now time.Time) (d time.Duration) {
 // arm lets the deadline's timer run, if it is this node that says when it expires: not on
 // a replica, nor if the node before has said so already.
 func (c *Conn) arm(w *waiter) {
-	if c.core.Replica() || len(w.agreed) > 0 && w.agreed[0].set == w.set {
+	if c.core.Replica() || len(w.agreed) > 0 {
 		return
 	}
 	w.start(&c.mu, func() { c.deadline(w) })
@@ -238,16 +216,13 @@ func (c *Conn) deadline(w *waiter) {
 		return // set anew meanwhile
 	}
 	w.expire()
-	if o := c.stack.observer; o != nil && !c.core.Ended() {
-		o.Expired(c, c.core, w == &c.writing, w.set, c.position(w))
-	}
+	w.timed = true
 }
 
 // takeOverDeadlines lets the deadlines count that the handler of a replica has set, once
 // those have expired that have expired on the node before.
 func (c *Conn) takeOverDeadlines() {
 	for _, w := range [...]*waiter{&c.reading, &c.writing} {
-		c.come(w)
 		c.arm(w)
 	}
 }

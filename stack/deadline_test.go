@@ -15,15 +15,14 @@ import (
 // expiries records which deadlines have expired.
 type expiries struct {
 	write bool
-	set   uint64
 	at    int64
 	n     int
 }
 
 func (*expiries) Opened(*stack.Conn, *tcp.Core) {}
 func (*expiries) News(*stack.Conn, *tcp.Core)   {}
-func (e *expiries) Expired(_ *stack.Conn, _ *tcp.Core, write bool, set uint64, at int64) {
-	*e = expiries{write, set, at, e.n + 1}
+func (e *expiries) Expired(_ *stack.Conn, _ *tcp.Core, write bool, at int64) {
+	*e = expiries{write, at, e.n + 1}
 }
 
 // A deadline that passes by time is told of; one that is set in the past is the handler's
@@ -66,7 +65,7 @@ func TestDeadlineTold(t *testing.T) {
 		if _, err := s.Read(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal(err)
 		}
-		want := expiries{false, 2, 6, 1}
+		want := expiries{false, 6, 1}
 		expect(want)
 		s.SetReadDeadline(time.Unix(1, 0))
 		if _, err := s.Read(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -79,11 +78,21 @@ func TestDeadlineTold(t *testing.T) {
 		s.Write([]byte("hello"))
 		s.SetWriteDeadline(time.Now().Add(time.Second))
 		time.Sleep(time.Minute)
-		expect(expiries{true, 2, 6, 2})
+		expect(want) // nobody has noticed
+		for range 2 {
+			if _, err := s.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal(err)
+			}
+			expect(expiries{true, 6, 2})
+		}
+		s.SetWriteDeadline(time.Now().Add(time.Second))
+		time.Sleep(time.Minute)
+		s.SetWriteDeadline(time.Time{})
+		s.Write([]byte("x"))
 		s.SetDeadline(time.Now().Add(time.Second))
 		s.Close()
 		time.Sleep(time.Minute)
-		expect(expiries{true, 2, 6, 2})
+		expect(expiries{true, 6, 2})
 	})
 }
 
@@ -140,7 +149,7 @@ func TestExpire(t *testing.T) {
 			read(t, c, "0123456789", nil)
 			go func() {
 				time.Sleep(time.Hour)
-				if err := c.Expire(false, 1, 11); err != nil {
+				if err := c.Expire(false, 11); err != nil {
 					t.Error(err)
 				}
 			}()
@@ -150,7 +159,7 @@ func TestExpire(t *testing.T) {
 			read(t, c, "more", nil)
 		},
 		"before the handler is there": func(t *testing.T, a *attacker, c *stack.Conn) {
-			if err := c.Expire(false, 2, 6); err != nil {
+			if err := c.Expire(false, 6); err != nil {
 				t.Error(err)
 			}
 			c.SetReadDeadline(soon())
@@ -160,61 +169,45 @@ func TestExpire(t *testing.T) {
 			c.SetReadDeadline(soon())
 			read(t, c, "56789", nil)
 		},
-		"the handler has set another": func(t *testing.T, a *attacker, c *stack.Conn) {
-			c.SetReadDeadline(soon())
-			c.SetReadDeadline(soon())
-			if err := c.Expire(false, 1, 1); err != nil {
-				t.Error(err)
+		"in other pieces": func(t *testing.T, a *attacker, c *stack.Conn) {
+			for _, at := range []int64{4, 8, 8} {
+				if err := c.Expire(false, at); err != nil {
+					t.Error(err)
+				}
 			}
-			read(t, c, "0123456789", nil)
-		},
-		"the handler sets another": func(t *testing.T, a *attacker, c *stack.Conn) {
-			c.SetReadDeadline(soon())
-			if err := c.Expire(false, 1, 6); err != nil {
-				t.Error(err)
+			for _, want := range []string{"012", "", "3456", "", "", "789"} {
+				c.SetReadDeadline(soon())
+				c.SetReadDeadline(soon()) // how often does not matter
+				fails := late
+				if want != "" {
+					fails = nil
+				}
+				read(t, c, want, fails)
 			}
-			c.SetReadDeadline(soon())
-			read(t, c, "0123456789", nil)
 		},
 		"the handler is past it": func(t *testing.T, a *attacker, c *stack.Conn) {
 			c.SetReadDeadline(soon())
 			read(t, c, "0123456789", nil)
-			if err := c.Expire(false, 1, 6); !errors.Is(err, stack.ErrDeadlinePassed) {
+			if err := c.Expire(false, 6); !errors.Is(err, stack.ErrDeadlinePassed) {
 				t.Error(err)
 			}
-		},
-		"the handler goes past it": func(t *testing.T, a *attacker, c *stack.Conn) {
-			if err := c.Expire(false, 1, 6); err != nil {
-				t.Error(err)
-			}
-			read(t, c, "01234", nil)
-			read(t, c, "56789", nil)
-			c.SetReadDeadline(soon())
-			c.View(func(core *tcp.Core) {
-				if !core.Ended() || !errors.Is(core.Err(), stack.ErrDeadlinePassed) {
-					t.Errorf("ended %v, %v", core.Ended(), core.Err())
-				}
-			})
 		},
 		"in the middle of a write": func(t *testing.T, a *attacker, c *stack.Conn) {
 			for _, size := range []int64{1000, 50_000} {
 				c.SetWriteDeadline(soon())
 				var at int64
 				c.View(func(core *tcp.Core) { at = core.Positions().OutEnd + size })
-				if err := c.Expire(true, uint64(1+at/10_000), at); err != nil {
+				if err := c.Expire(true, at); err != nil {
 					t.Error(err)
 				}
 				if n, err := c.Write(make([]byte, 100_000)); int64(n) != size || !errors.Is(err, late) {
 					t.Errorf("%d bytes, %v", n, err)
 				}
-				for range 4 { // to the sixth
-					c.SetWriteDeadline(time.Time{})
-				}
 			}
 		},
 		"too many": func(t *testing.T, a *attacker, c *stack.Conn) {
 			n := uint64(1)
-			for ; n < 1000 && c.Expire(false, n, 1) == nil; n++ {
+			for ; n < 1000 && c.Expire(false, 1) == nil; n++ {
 			}
 			if n < 100 || n == 1000 {
 				t.Errorf("%d expiries wait", n)
@@ -239,8 +232,8 @@ func TestExpire(t *testing.T) {
 		},
 		"agreed before a takeover": func(t *testing.T, a *attacker, c *stack.Conn) {
 			c.SetReadDeadline(soon())
-			c.Expire(false, 1, 6)
-			c.Expire(false, 2, 6)
+			c.Expire(false, 6)
+			c.Expire(false, 6)
 			time.Sleep(time.Minute)
 			a.server.Activate()
 			c.TakeOver(0, false)

@@ -102,10 +102,9 @@ type Observer interface {
 	// News is called after anything about the connection may have changed.
 	News(*Conn, *tcp.Core)
 
-	// Expired is called when a deadline has passed by time, not on a replica: that which
-	// the user has set as the set-th of its direction, when it had read the input before
-	// at, or written the output. See Conn.Expire.
-	Expired(c *Conn, core *tcp.Core, write bool, set uint64, at int64)
+	// Expired is called when a Read, or a Write, of a connection that is no replica has found its
+	// deadline expired by its timer; at is up to where the user had read, or written.
+	Expired(c *Conn, core *tcp.Core, write bool, at int64)
 }
 
 // Stats counts what is dropped, and why.

@@ -41,7 +41,7 @@ func (o observer) News(c *stack.Conn, core *tcp.Core) {
 }
 
 // Expired implements stack.Observer: a deadline has expired, which the replicas are told.
-func (o observer) Expired(c *stack.Conn, core *tcp.Core, write bool, set uint64, at int64) {
+func (o observer) Expired(c *stack.Conn, core *tcp.Core, write bool, at int64) {
 	gd, ok := c.Attachment().(*guarded)
 	if !ok {
 		return
@@ -52,7 +52,7 @@ func (o observer) Expired(c *stack.Conn, core *tcp.Core, write bool, set uint64,
 	}
 	gd.events = append(gd.events, &replpb.Event{
 		Number: uint64(len(gd.events) + 1),
-		What:   &replpb.Event_Deadline{Deadline: &replpb.Deadline{Write: write, Set: set, At: at}},
+		What:   &replpb.Event_Deadline{Deadline: &replpb.Deadline{Write: write, At: at}},
 	})
 	if gd.feed != nil {
 		gd.feed.leader.push(gd.feed)

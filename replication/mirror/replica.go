@@ -127,7 +127,7 @@ func (r *replica) event(e *replpb.Event) {
 		r.events = append(r.events, e)
 	})
 	if d := e.GetDeadline(); d != nil {
-		if err := r.conn.Expire(d.Write, d.Set, d.At); err != nil {
+		if err := r.conn.Expire(d.Write, d.At); err != nil {
 			r.f.refuse(r, replpb.Refused_DEADLINE, err.Error())
 			r.end(ErrUnprotected)
 		}

@@ -11,6 +11,8 @@ import (
 type reportWriter struct {
 	f         *follower
 	confirmed uint64    // as said last
+	echo      int64     // likewise,
+	sent      time.Time // and when
 	listeners []string  // likewise
 	looked    time.Time // for deadlines that are overdue
 }
@@ -40,9 +42,13 @@ func (w *reportWriter) write(due bool) (done bool) {
 			report.Progress = append(report.Progress, p)
 		}
 	}
-	if len(report.Progress) == 0 && report.Confirmed == w.confirmed && !due && !leaving {
+	// The active node's certainty that nobody has taken over rests on its echo: see Mirror.Sure. It
+	// must not grow old here for a whole heartbeat.
+	stale := frame.EchoClockUs > w.echo && time.Since(w.sent) >= f.g.cfg.Heartbeat/2
+	if len(report.Progress) == 0 && report.Confirmed == w.confirmed && !due && !leaving && !stale {
 		return false
 	}
+	w.echo, w.sent = frame.EchoClockUs, time.Now()
 	f.mu.Lock()
 	stopped := f.stopped
 	f.mu.Unlock()

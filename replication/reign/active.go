@@ -51,7 +51,7 @@ func (m *Machine) active(now time.Duration, e Event) {
 	case RoundOver:
 		soon := m.cutOff < m.heard || v.since-m.heard <= m.suspectAfter()
 		v.round(e, m.mate.Incarnation, m.askedAt, v.since+m.aloneAfter(), soon)
-		if v.deaf > 0 && m.askedAt <= m.heard+m.claimLimit() {
+		if v.deaf > 0 && m.askedAt <= max(m.heard, v.since)+m.claimLimit() {
 			m.cutOff = max(m.cutOff, now)
 		}
 		m.nextAsk = now + lookAround
@@ -100,7 +100,7 @@ func (m *Machine) activeSaid(now time.Duration, s Said) {
 		m.ask(now) // what it says of itself may be old
 	case s.Role == Active && !m.record.Reign.Later(s.Reign):
 		m.rival(now, s.Statement)
-	case mate && !m.up && m.doubt.heeds(s) && (s.Role == Starting || s.Role == Joining):
+	case mate && m.doubt.heeds(s) && (s.Role == Starting || s.Role == Joining && !m.up): // it has left the link
 		m.remove(now, "it has given up")
 	}
 }

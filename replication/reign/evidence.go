@@ -18,6 +18,7 @@ type evidence struct {
 	rounds int  // of questions, since, and since it has said that it serves, in which the network was heard
 	late   int  // those of them that began when the other one could not decide any more
 	deaf   int  // the latest rounds in which the network was not heard
+	nobody bool // the latest round: no peer has a process
 }
 
 // begin begins a doubt, or adds to one how the link ended.
@@ -50,6 +51,7 @@ func (v *evidence) round(r RoundOver, of uint64, began, deadline time.Duration, 
 	if !v.on || began < v.since {
 		return
 	}
+	v.nobody = r.AllGone
 	v.ended = v.ended || slices.Contains(r.Replaced, of)
 	v.gone = v.gone || soon && v.cause == ByKernel && (v.ended || slices.Contains(r.Refused, of))
 	if !r.Heard {

@@ -77,6 +77,9 @@ func (m *Machine) Handing() bool { return m.role == Active && m.handing }
 // Since is since when the machine has had its role.
 func (m *Machine) Since() time.Duration { return m.began }
 
+// Doubts says that there is cause to doubt that the node at the other end lives.
+func (m *Machine) Doubts() bool { return m.doubt.on }
+
 // Why says why nothing is happening although something should; empty if nothing should.
 func (m *Machine) Why() string { return m.blocked }
 

@@ -120,14 +120,25 @@ func (m *Machine) doubtActive(now time.Duration) {
 			Reign:    Reign{m.record.Reign.Lineage, m.record.Reign.Epoch + 1},
 			Active:   m.cfg.Self,
 		}, why})
-	case v.late >= keepRounds:
+	case m.hopeless(now, v.late):
+		since := v.since
 		m.do(Drop{Why: missing})
 		m.startOver(now)
+		m.quiet.since = since
 	default:
 		m.ask(now)
 	}
 }
 
 // keepRounds is how many rounds of questions, in which the network is heard and nobody answers, a
-// node waits for the other one's word before it gives its state up as unknown.
+// node waits at least for the other one's word before it gives its state up as unknown.
 const keepRounds = 40
+
+// hopeless says that the state of a node in doubt is of no use any more, after so many rounds in
+// which nobody has answered. Before something could begin in its place there is nothing to
+// be gained by giving it up: the other one may only be slow.
+func (m *Machine) hopeless(now time.Duration, rounds int) bool {
+	v := &m.doubt
+	over := m.cfg.Arbitrated || m.cfg.ClaimAfter > 0 && now-v.since >= m.cfg.ClaimAfter
+	return rounds >= keepRounds && (v.nobody || v.ended || over)
+}

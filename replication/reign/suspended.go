@@ -39,9 +39,11 @@ func (m *Machine) suspended(now time.Duration, e Event) {
 		m.do(Refuse{Peer: e.Peer})
 	}
 	m.blocked = "the standby has not said whether it has taken over"
-	if v.rounds >= keepRounds && m.pending.kind == 0 {
+	if m.hopeless(now, v.rounds) && m.pending.kind == 0 {
 		// The reign stays known, so that nothing is begun while it may go on elsewhere.
+		since := v.since
 		m.fence(now, m.record.Reign, "nothing was learnt of the standby for too long")
+		m.quiet.since = since
 		return
 	}
 	m.ask(now)

@@ -1509,12 +1509,11 @@ type Event_Deadline struct {
 
 func (*Event_Deadline) isEvent_What() {}
 
-// Deadline says that a deadline has expired on the active node, with the handler at a position.
+// Deadline says that a Read or Write of the active node's handler has found its deadline expired.
 type Deadline struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Write         bool                   `protobuf:"varint,1,opt,name=write,proto3" json:"write,omitempty"` // of Write; else of Read
-	Set           uint64                 `protobuf:"varint,2,opt,name=set,proto3" json:"set,omitempty"`     // how often the handler had set a deadline of this kind
-	At            int64                  `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`       // position up to which the handler had read, or written
+	Write         bool                   `protobuf:"varint,1,opt,name=write,proto3" json:"write,omitempty"` // a Write; else a Read
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`       // position up to which the handler had read, or written
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1554,13 +1553,6 @@ func (x *Deadline) GetWrite() bool {
 		return x.Write
 	}
 	return false
-}
-
-func (x *Deadline) GetSet() uint64 {
-	if x != nil {
-		return x.Set
-	}
-	return 0
 }
 
 func (x *Deadline) GetAt() int64 {
@@ -2045,11 +2037,10 @@ const file_replication_proto_rawDesc = "" +
 	"\x05Event\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x128\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x1a.ftcp.replication.DeadlineH\x00R\bdeadlineB\x06\n" +
-	"\x04what\"B\n" +
+	"\x04what\"0\n" +
 	"\bDeadline\x12\x14\n" +
-	"\x05write\x18\x01 \x01(\bR\x05write\x12\x10\n" +
-	"\x03set\x18\x02 \x01(\x04R\x03set\x12\x0e\n" +
-	"\x02at\x18\x03 \x01(\x03R\x02at\"\xae\x01\n" +
+	"\x05write\x18\x01 \x01(\bR\x05write\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\"\xae\x01\n" +
 	"\x03End\x124\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1c.ftcp.replication.End.ReasonR\x06reason\"q\n" +
 	"\x06Reason\x12\n" +

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -158,6 +160,48 @@ func TestMustListenLater(t *testing.T) {
 		s.allowResets() // the monitor knows the first port only
 		a.Kill()
 		s.must(ask(c, "still there?"))
+		s.must(c.Close())
+	})
+}
+
+// Connections that are over before the standby's program has accepted them wait for it no more:
+// they would be kept for as long as it does something else.
+func TestMustWithdraw(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var machines, accepted atomic.Int64
+		s := begin(t, &ftcptest.Cluster{Serve: func(l net.Listener) {
+			if machines.Add(1) != 2 {
+				echo(l)
+				return
+			}
+			time.Sleep(3 * time.Second)
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				accepted.Add(1)
+				go func() {
+					defer c.Close()
+					io.Copy(c, c)
+				}()
+			}
+		}})
+		s.allowResets()
+		for range 20 {
+			c := s.dial().(*ftcp.Conn)
+			c.SetLinger(0)
+			c.Close()
+		}
+		time.Sleep(5 * time.Second)
+		if n := accepted.Load(); n != 0 {
+			t.Errorf("the standby has accepted %d connections that were over", n)
+		}
+		c := s.dial()
+		s.must(ask(c, "hello"))
+		if n := accepted.Load(); n != 1 {
+			t.Errorf("it has accepted %d", n)
+		}
 		s.must(c.Close())
 	})
 }

@@ -91,6 +91,26 @@ func TestMustHistoryInTotal(t *testing.T) {
 	}
 }
 
+// A standby that comes later is sent no more of what its handlers have not read than it has memory
+// for, of one connection or of all.
+func TestMustReplayAhead(t *testing.T) {
+	for _, step := range []struct{ conns, ahead int64 }{{1, replayAhead}, {32, replayAheadTotal / 32}, {5000, 64 << 10}} {
+		l := &leader{byID: map[uint64]*feed{}}
+		for i := range step.conns {
+			l.byID[uint64(i)] = nil
+		}
+		f := &feed{}
+		f.progress.Replay(time.Now(), ledger.Positions{})
+		f.progress.Report(time.Now(), 1, 1001)
+		for _, sent := range []int64{1001, 1001 + step.ahead - 1, 1001 + step.ahead, 1001 + step.ahead + 1} {
+			f.sent.InEnd = sent
+			if want := max(0, 1001+step.ahead-sent); l.room(f) != want {
+				t.Errorf("of %d connections one that was sent up to %d may be sent %d; want %d", step.conns, sent, l.room(f), want)
+			}
+		}
+	}
+}
+
 // What was held up on its way is as old as it is, though it arrives now.
 func TestMustAges(t *testing.T) {
 	const ms = time.Millisecond

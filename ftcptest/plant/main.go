@@ -123,7 +123,7 @@ func run(only string, list, verbose bool, timeout time.Duration) (ok bool, err e
 
 // line is the beginning of a fault's line in the table.
 func (f *fault) line(test string) string {
-	return fmt.Sprintf("%-14s %-74s %-52s", strings.Join(f.promises, ", "), f.name, test)
+	return fmt.Sprintf("%-22s %-82s %-44s", strings.Join(f.promises, ", "), f.name, test)
 }
 
 func moduleRoot() (string, error) {

@@ -11,8 +11,8 @@ import (
 	"github.com/ftcp-project/ftcp/wire"
 )
 
-// strange returns what sends the service a segment of a connection that no node has. A node that
-// is sure of itself answers it with a RST, which the monitor reports.
+// strange returns what sends the service a segment of a connection that no node has. A
+// node that is sure of itself answers it with a RST, which the monitor reports.
 func strange(s *scenario, c net.Conn) (send func()) {
 	var mu sync.Mutex
 	var frame []byte
@@ -46,8 +46,8 @@ func strange(s *scenario, c net.Conn) (send func()) {
 	}
 }
 
-// What a node that was stopped finds in its queue when it wakes up may be for the one that has
-// taken over: it answers nothing with a RST.
+// What a node that was stopped finds in its queue when it wakes up may be for the one
+// that has taken over: it answers nothing with a RST.
 func TestMustPausedNoReset(t *testing.T) {
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
 		c := s.dial()
@@ -66,8 +66,8 @@ func TestMustPausedNoReset(t *testing.T) {
 	})
 }
 
-// A node that has not heard its standby for as long as that waits, and does not know yet that it
-// goes on alone, serves its connections, but answers nothing with a RST.
+// A node that has not heard its standby for as long as that waits, and does not know yet
+// that it goes on alone, serves its connections, but answers nothing with a RST.
 func TestMustUnsureNoReset(t *testing.T) {
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
 		c := s.dial()
@@ -87,8 +87,9 @@ func TestMustUnsureNoReset(t *testing.T) {
 	})
 }
 
-// The standby's process has ended, or so it looks. Until the active node knows, it answers nothing
-// with a RST: not even for as long as the standby would have waited for it.
+// The standby's process has ended, or so it looks. Until the active node knows, it
+// answers nothing with a RST: not even for as long as the standby would have waited for
+// it.
 func TestMustLinkEndsNoReset(t *testing.T) {
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
 		c := s.dial()
@@ -106,8 +107,9 @@ func TestMustLinkEndsNoReset(t *testing.T) {
 	})
 }
 
-// An old active node that wakes up learns over the link that its reign is over, though it hears
-// nothing of the clients' network: at once it forgets its connections, and can follow.
+// An old active node that wakes up learns over the link that its reign is over, though it
+// hears nothing of the clients' network: at once it forgets its connections, and can
+// follow.
 func TestMustFallsSilent(t *testing.T) {
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
 		c := s.dial()
@@ -134,9 +136,9 @@ func TestMustFallsSilent(t *testing.T) {
 	})
 }
 
-// Two nodes have begun to serve without having heard of each other, and there is no link between
-// them. When they hear each other, one of the two yields: by the other's word, or by its own
-// judgement if it is the one that judges, which their random names decide.
+// Two nodes have begun to serve without having heard of each other, and there is no link
+// between them. When they hear each other, one of the two yields: by the other's word, or
+// by its own judgement if it is the one that judges, which their random names decide.
 func TestMustVerdict(t *testing.T) {
 	for range 12 {
 		play(t, &ftcptest.Cluster{}, verdict)
@@ -186,8 +188,9 @@ func verdict(s *scenario) {
 	s.must(ask2echo(s))
 }
 
-// A standby that does not hear the clients' network claims nothing, though the active node is gone:
-// it may be itself that is cut off. When it hears the network again it goes on.
+// A standby that does not hear the clients' network claims nothing, though the active
+// node is gone: it may be itself that is cut off. When it hears the network again it goes
+// on.
 func TestMustDeafDoesNotClaim(t *testing.T) {
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
 		c := s.dial()

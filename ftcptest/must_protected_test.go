@@ -36,8 +36,8 @@ func TestMustUnprotectedAlone(t *testing.T) {
 	})
 }
 
-// slowStart serves an echo that says hello first. On a machine that was started later, that takes
-// its handlers a while.
+// slowStart serves an echo that says hello first. On a machine that was started later,
+// that takes its handlers a while.
 func slowStart(while time.Duration) *ftcptest.Cluster {
 	return &ftcptest.Cluster{Serve: serve(func(machine int, c *ftcp.Conn) {
 		if machine >= 2 {
@@ -48,8 +48,8 @@ func slowStart(while time.Duration) *ftcptest.Cluster {
 	})}
 }
 
-// restandby replaces the standby of a cluster with one connection, and returns when the new one
-// may take over. It has the connection, but its handler has not started.
+// restandby replaces the standby of a cluster with one connection, and returns when the
+// new one may take over. It has the connection, but its handler has not started.
 func restandby(s *scenario) *ftcp.Conn {
 	s.t.Helper()
 	b := s.Standby()
@@ -65,8 +65,8 @@ func restandby(s *scenario) *ftcp.Conn {
 	return c
 }
 
-// What a replica does not have nobody has when the active node dies: the client is told so, and
-// not left with a stream that has a hole.
+// What a replica does not have nobody has when the active node dies: the client is told
+// so, and not left with a stream that has a hole.
 func TestMustUnusable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := begin(t, slowStart(time.Second))
@@ -85,8 +85,8 @@ func TestMustUnusable(t *testing.T) {
 	})
 }
 
-// A connection that will be protected in a moment is worth waiting for, before a handover and before
-// the node leaves.
+// A connection that will be protected in a moment is worth waiting for, before a handover
+// and before the node leaves.
 func TestMustHandoverWaits(t *testing.T) {
 	for name, leave := range map[string]func(s *scenario){
 		"handover": func(s *scenario) { s.must(s.Active().Node().Handover(context.Background())) },
@@ -104,8 +104,8 @@ func TestMustHandoverWaits(t *testing.T) {
 	}
 }
 
-// Where the standby's handler writes something else, and less, that is known at once: its common
-// beginning differs. The client does not wait for MaxLag.
+// Where the standby's handler writes something else, and less, that is known at once: its
+// common beginning differs. The client does not wait for MaxLag.
 func TestMustDifferAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := begin(t, &ftcptest.Cluster{Serve: serve(func(machine int, c *ftcp.Conn) {
@@ -133,8 +133,8 @@ func TestMustDifferAtOnce(t *testing.T) {
 	})
 }
 
-// A connection for which the standby's program has no listener yet is not sent there: it waits,
-// unprotected, and is protected as soon as there is one.
+// A connection for which the standby's program has no listener yet is not sent there: it
+// waits, unprotected, and is protected as soon as there is one.
 func TestMustListenLater(t *testing.T) {
 	const second = "10.0.0.1:81"
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
@@ -164,8 +164,8 @@ func TestMustListenLater(t *testing.T) {
 	})
 }
 
-// Connections that are over before the standby's program has accepted them wait for it no more:
-// they would be kept for as long as it does something else.
+// Connections that are over before the standby's program has accepted them wait for it no
+// more: they would be kept for as long as it does something else.
 func TestMustWithdraw(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var machines, accepted atomic.Int64

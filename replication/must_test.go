@@ -13,8 +13,8 @@ import (
 	"github.com/ftcp-project/ftcp/wire/replpb"
 )
 
-// The tests of this file are of what the shell has to hold to by itself, and of states that a
-// cluster reaches too rarely for a test: see ftcptest/plant.
+// The tests of this file are of what the shell has to hold to by itself, and of states
+// that a cluster reaches too rarely for a test: see ftcptest/plant.
 
 // received is a connection whose user has read so many bytes, all of which are kept.
 func received(t *testing.T, n int) *tcp.Core {
@@ -55,7 +55,8 @@ func TestMustLeaveOwn(t *testing.T) {
 	}
 }
 
-// Going alone is about one standby. If another one has joined meanwhile, nothing happens to it.
+// Going alone is about one standby. If another one has joined meanwhile, nothing happens
+// to it.
 func TestMustGoAloneWithoutThatOne(t *testing.T) {
 	g := &Group{notes: newNotes(slog.New(slog.DiscardHandler))}
 	l := &leader{g: g, mate: reign.Member{Incarnation: 2}}
@@ -91,8 +92,8 @@ func TestMustHistoryInTotal(t *testing.T) {
 	}
 }
 
-// A standby that comes later is sent no more of what its handlers have not read than it has memory
-// for, of one connection or of all.
+// A standby that comes later is sent no more of what its handlers have not read than it
+// has memory for, of one connection or of all.
 func TestMustReplayAhead(t *testing.T) {
 	for _, step := range []struct{ conns, ahead int64 }{{1, replayAhead}, {32, replayAheadTotal / 32}, {5000, 64 << 10}} {
 		l := &leader{byID: map[uint64]*feed{}}
@@ -131,7 +132,8 @@ func TestMustAges(t *testing.T) {
 	}
 }
 
-// An answer is believed that repeats the nonce of one of the latest questions, and no other.
+// An answer is believed that repeats the nonce of one of the latest questions, and no
+// other.
 func TestMustNonce(t *testing.T) {
 	g := &Group{}
 	g.asked.nonces[0] = nonce{7, time.Second}
@@ -213,7 +215,7 @@ func TestMustNotes(t *testing.T) {
 	}()
 	select {
 	case <-said:
-	case <-time.After(10 * time.Second):
+	case <-time.After(3 * time.Second):
 		t.Error("who has said something waits for the user's handler")
 	}
 	close(may)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -34,8 +36,8 @@ func TestMustUnprotectedAlone(t *testing.T) {
 	})
 }
 
-// slowStart serves an echo that says hello first. On a machine that was started later, that takes
-// its handlers a while.
+// slowStart serves an echo that says hello first. On a machine that was started later,
+// that takes its handlers a while.
 func slowStart(while time.Duration) *ftcptest.Cluster {
 	return &ftcptest.Cluster{Serve: serve(func(machine int, c *ftcp.Conn) {
 		if machine >= 2 {
@@ -46,8 +48,8 @@ func slowStart(while time.Duration) *ftcptest.Cluster {
 	})}
 }
 
-// restandby replaces the standby of a cluster with one connection, and returns when the new one
-// may take over. It has the connection, but its handler has not started.
+// restandby replaces the standby of a cluster with one connection, and returns when the
+// new one may take over. It has the connection, but its handler has not started.
 func restandby(s *scenario) *ftcp.Conn {
 	s.t.Helper()
 	b := s.Standby()
@@ -63,8 +65,8 @@ func restandby(s *scenario) *ftcp.Conn {
 	return c
 }
 
-// What a replica does not have nobody has when the active node dies: the client is told so, and
-// not left with a stream that has a hole.
+// What a replica does not have nobody has when the active node dies: the client is told
+// so, and not left with a stream that has a hole.
 func TestMustUnusable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := begin(t, slowStart(time.Second))
@@ -83,8 +85,8 @@ func TestMustUnusable(t *testing.T) {
 	})
 }
 
-// A connection that will be protected in a moment is worth waiting for, before a handover and before
-// the node leaves.
+// A connection that will be protected in a moment is worth waiting for, before a handover
+// and before the node leaves.
 func TestMustHandoverWaits(t *testing.T) {
 	for name, leave := range map[string]func(s *scenario){
 		"handover": func(s *scenario) { s.must(s.Active().Node().Handover(context.Background())) },
@@ -102,8 +104,8 @@ func TestMustHandoverWaits(t *testing.T) {
 	}
 }
 
-// Where the standby's handler writes something else, and less, that is known at once: its common
-// beginning differs. The client does not wait for MaxLag.
+// Where the standby's handler writes something else, and less, that is known at once: its
+// common beginning differs. The client does not wait for MaxLag.
 func TestMustDifferAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := begin(t, &ftcptest.Cluster{Serve: serve(func(machine int, c *ftcp.Conn) {
@@ -131,8 +133,8 @@ func TestMustDifferAtOnce(t *testing.T) {
 	})
 }
 
-// A connection for which the standby's program has no listener yet is not sent there: it waits,
-// unprotected, and is protected as soon as there is one.
+// A connection for which the standby's program has no listener yet is not sent there: it
+// waits, unprotected, and is protected as soon as there is one.
 func TestMustListenLater(t *testing.T) {
 	const second = "10.0.0.1:81"
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
@@ -158,6 +160,48 @@ func TestMustListenLater(t *testing.T) {
 		s.allowResets() // the monitor knows the first port only
 		a.Kill()
 		s.must(ask(c, "still there?"))
+		s.must(c.Close())
+	})
+}
+
+// Connections that are over before the standby's program has accepted them wait for it no
+// more: they would be kept for as long as it does something else.
+func TestMustWithdraw(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var machines, accepted atomic.Int64
+		s := begin(t, &ftcptest.Cluster{Serve: func(l net.Listener) {
+			if machines.Add(1) != 2 {
+				echo(l)
+				return
+			}
+			time.Sleep(3 * time.Second)
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				accepted.Add(1)
+				go func() {
+					defer c.Close()
+					io.Copy(c, c)
+				}()
+			}
+		}})
+		s.allowResets()
+		for range 20 {
+			c := s.dial().(*ftcp.Conn)
+			c.SetLinger(0)
+			c.Close()
+		}
+		time.Sleep(5 * time.Second)
+		if n := accepted.Load(); n != 0 {
+			t.Errorf("the standby has accepted %d connections that were over", n)
+		}
+		c := s.dial()
+		s.must(ask(c, "hello"))
+		if n := accepted.Load(); n != 1 {
+			t.Errorf("it has accepted %d", n)
+		}
 		s.must(c.Close())
 	})
 }

@@ -1,14 +1,18 @@
-// Plant plants faults into the protocol, one at a time, and sees whether the tests catch them.
+// Plant plants faults into the protocol, one at a time, and sees whether the tests catch
+// them.
 //
-//	go run ./ftcptest/plant                        all faults, which takes about ten minutes
+//	go run ./ftcptest/plant                        all faults, which takes seven minutes
 //	go run ./ftcptest/plant -run 'window|clock'    those whose line of the table matches
 //	go run ./ftcptest/plant -list                  the table without planting anything
+//	go run ./ftcptest/plant -run reign/ -test TestExploration -timeout 5m
 //
-// It prints a table with a line for each fault: the promise that the fault breaks, what is wrong
-// then, the test that has failed with it, the verdict, and the seconds that it took.
-// A promise is a Must of the design (a word, see promises.go) or a kind of fault that was found
-// before the protocol was redrawn (a number).
-// The exit status is 1 unless every fault was caught.
+// The last form asks what another test than the named ones makes of the faults.
+//
+// It prints a table with a line for each fault: the promise that the fault breaks, what
+// is wrong then, the test that has failed with it, the verdict, and the seconds that it
+// took. A promise is a Must of the design (a word, see promises.go) or a kind of fault
+// that was found before the protocol was redrawn (a number). The exit status is 1 unless
+// every fault was caught.
 //
 // The verdicts:
 //
@@ -17,23 +21,23 @@
 //	HUNG      a test was ended by its timeout, which says nothing of what it is for
 //	error     the fault's place is gone from the code, or the changed code does not build
 //
-// The lists of faults are faults.txt beside this file, and testdata/faults of the two packages
-// that decide, replication/reign and replication/ledger.
-// To add a fault, write what is wrong, and below it, each line with a tab in front, the change,
-// the promises, and the tests, which are tried in their order:
+// The lists of faults are faults.txt beside this file, and testdata/faults of the two
+// packages that decide, replication/reign and replication/ledger. To add a fault, write
+// what is wrong, and below it, each line with a tab in front, the change, the promises,
+// and the tests, which are tried in their order:
 //
 //	the peer is told that it may send what the other node cannot take
 //		stack/tcp/window.go: edge := c.readers() + => edge := c.read +
 //		promise: window, 13
 //		test: stack/tcp TestScript/gate-window
 //
-// What is replaced has to be on one line, and only once in the file.
-// The last two, without the tab, hold for all faults that follow and do not say otherwise, and so
-// does the directory of the files (dir:).
+// What is replaced has to be on one line, and only once in the file. The last two,
+// without the tab, hold for all faults that follow and do not say otherwise, and so does
+// the directory of the files (dir:).
 //
 // The tree is not changed: the go command is given a changed copy of one file (-overlay).
-// That every fault can still be planted, that its tests exist, and that no promise is without a
-// fault, is a quick test of this package.
+// That every fault can still be planted, that its tests exist, and that no promise is
+// without a fault, is a quick test of this package.
 package main
 
 import (
@@ -58,9 +62,10 @@ func main() {
 	only := flag.String("run", "", "plant only the faults whose promise, name, test or file matches this regular `expression`")
 	list := flag.Bool("list", false, "list the faults only")
 	timeout := flag.Duration("timeout", time.Minute, "of one test")
+	test := flag.String("test", "", "run this `test` instead of those that the faults name")
 	verbose := flag.Bool("v", false, "print what the failing tests say")
 	flag.Parse()
-	ok, err := run(*only, *list, *verbose, *timeout)
+	ok, err := run(*only, *test, *list, *verbose, *timeout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "plant:", err)
 	}
@@ -69,7 +74,7 @@ func main() {
 	}
 }
 
-func run(only string, list, verbose bool, timeout time.Duration) (ok bool, err error) {
+func run(only, test string, list, verbose bool, timeout time.Duration) (ok bool, err error) {
 	match, err := regexp.Compile(only)
 	if err != nil {
 		return false, err
@@ -85,7 +90,9 @@ func run(only string, list, verbose bool, timeout time.Duration) (ok bool, err e
 	some := faults[:0]
 	for _, f := range faults {
 		if match.MatchString(f.line(f.testNames()) + " " + f.file) {
-			some = append(some, f)
+			if some = append(some, f); test != "" {
+				f.tests = []string{test}
+			}
 		}
 	}
 	if list {
@@ -123,7 +130,7 @@ func run(only string, list, verbose bool, timeout time.Duration) (ok bool, err e
 
 // line is the beginning of a fault's line in the table.
 func (f *fault) line(test string) string {
-	return fmt.Sprintf("%-14s %-74s %-52s", strings.Join(f.promises, ", "), f.name, test)
+	return fmt.Sprintf("%-22s %-82s %-44s", strings.Join(f.promises, ", "), f.name, test)
 }
 
 func moduleRoot() (string, error) {

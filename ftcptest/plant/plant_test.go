@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// Every fault can still be planted: its place stands in the code, once, what comes of it can be
-// parsed, and the tests that have to catch it exist. Whether they do is for the program to find out.
+// Every fault can still be planted: its place stands in the code, once, what comes of it
+// can be parsed, and the tests that have to catch it exist. Whether they do is for the
+// program to find out.
 func TestLists(t *testing.T) {
 	root, err := moduleRoot()
 	if err != nil {

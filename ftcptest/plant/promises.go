@@ -1,8 +1,8 @@
 package main
 
-// promises are what the faults break. A word stands for a Must of the design, a number for a
-// kind of fault that had been found before who serves and what is protected were redrawn.
-// Every one of them has a fault at least.
+// promises are what the faults break. A word stands for a Must of the design, a number
+// for a kind of fault that had been found before who serves and what is protected were
+// redrawn. Every one of them has a fault at least.
 var promises = map[string]string{
 	"observed":  "nothing that the client could observe depends on state that only one node has",
 	"kill":      "whenever the active node is killed, the client's stream has no byte lost, doubled or changed",

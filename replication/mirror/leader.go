@@ -313,6 +313,11 @@ func (l *leader) end() {
 	l.finished = true
 	l.mu.Unlock()
 	if first {
+		// What was confirmed for this link is not said of connections without it.
+		for _, f := range l.feeds() {
+			f.gd.unprotected("the link to the standby has ended")
+			f.conn.Protected.Store(false)
+		}
 		close(l.done)
 		l.link.Close()
 		if l.g.leader.Load() == l && l.admitted() {

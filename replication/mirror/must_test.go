@@ -13,8 +13,8 @@ import (
 	"github.com/ftcp-project/ftcp/wire/replpb"
 )
 
-// The tests of this file are of what the shell has to hold to by itself, and of states that a
-// cluster reaches too rarely for a test: see ftcptest/plant.
+// The tests of this file are of what the shell has to hold to by itself, and of states
+// that a cluster reaches too rarely for a test: see ftcptest/plant.
 
 // received is a connection whose user has read so many bytes, all of which are kept.
 func received(t *testing.T, n int) *tcp.Core {
@@ -55,7 +55,8 @@ func TestMustLeaveOwn(t *testing.T) {
 	}
 }
 
-// Going alone is about one standby. If another one has joined meanwhile, nothing happens to it.
+// Going alone is about one standby. If another one has joined meanwhile, nothing happens
+// to it.
 func TestMustGoAloneWithoutThatOne(t *testing.T) {
 	g := &Mirror{notes: notes.New(slog.New(slog.DiscardHandler))}
 	l := &leader{g: g, mate: reign.Member{Incarnation: 2}}
@@ -86,6 +87,26 @@ func TestMustHistoryInTotal(t *testing.T) {
 		}
 		if int64(core.Retained()) != kept || g.history.Load() != others+kept {
 			t.Errorf("%d bytes are kept, %d in total", core.Retained(), g.history.Load())
+		}
+	}
+}
+
+// A standby that comes later is sent no more of what its handlers have not read than it
+// has memory for, of one connection or of all.
+func TestMustReplayAhead(t *testing.T) {
+	for _, step := range []struct{ conns, ahead int64 }{{1, replayAhead}, {32, replayAheadTotal / 32}, {5000, 64 << 10}} {
+		l := &leader{byID: map[uint64]*feed{}}
+		for i := range step.conns {
+			l.byID[uint64(i)] = nil
+		}
+		f := &feed{}
+		f.progress.Replay(time.Now(), ledger.Positions{})
+		f.progress.Report(time.Now(), 1, 1001)
+		for _, sent := range []int64{1001, 1001 + step.ahead - 1, 1001 + step.ahead, 1001 + step.ahead + 1} {
+			f.sent.InEnd = sent
+			if want := max(0, 1001+step.ahead-sent); l.room(f) != want {
+				t.Errorf("of %d connections one that was sent up to %d may be sent %d; want %d", step.conns, sent, l.room(f), want)
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ftcp-project/ftcp/replication/peerlink"
 	"github.com/ftcp-project/ftcp/replication/reign"
+	"github.com/ftcp-project/ftcp/stack"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 	"github.com/ftcp-project/ftcp/wire/replpb"
 )
@@ -30,6 +31,7 @@ type follower struct {
 	byID    map[uint64]*replica
 	ready   []*replica // have progress to report
 	refused []*replpb.Progress
+	endings []ending
 	applied uint64 // all records up to this one are in memory
 	echo    int64  // the active node's clock, as heard last
 	ages    ages   // of what arrives from it
@@ -186,8 +188,7 @@ func (f *follower) apply(rec *replpb.Record, input []byte) error {
 	case *replpb.Record_Event:
 		r.event(step.Event)
 	case *replpb.Record_End:
-		f.forget(r)
-		r.end(endError(step.End.Reason))
+		f.ends(r, step.End.Reason)
 	case *replpb.Record_Release:
 		f.forget(r)
 		r.end(ErrUnprotected)
@@ -212,6 +213,10 @@ func (f *follower) open(id uint64, o *replpb.Open) error {
 	}
 	r := &replica{f: f, id: id, recent: time.Now(), said: said{verified: 1, read: 1}, verified: 1, lost: f.g.cfg.History < 0}
 	c, err := f.g.stack.Restore(local, remote, mac, snap, o.Dial, r)
+	if errors.Is(err, stack.ErrExists) {
+		f.endAll(time.Now()) // it may be one that lingers
+		c, err = f.g.stack.Restore(local, remote, mac, snap, o.Dial, r)
+	}
 	if err != nil {
 		f.refuseID(id, replpb.Refused_OTHER, err.Error())
 		return nil
@@ -327,6 +332,7 @@ func (f *follower) send() {
 		}
 		if due {
 			w.overdue(time.Now())
+			f.endAll(time.Now().Add(-f.g.cfg.lingersFor()))
 			if !w.settings() {
 				return
 			}

@@ -2,13 +2,16 @@ package ftcptest_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ftcp-project/ftcp"
 	"github.com/ftcp-project/ftcp/ftcptest"
 	"github.com/ftcp-project/ftcp/stack/device"
 	"github.com/ftcp-project/ftcp/wire"
@@ -31,8 +34,8 @@ func forge(f ftcptest.Frame, payload []byte, change func(seg *wire.TCP)) []byte 
 // hostilities are segments that a client, or somebody in its name, may send at any time. None of them
 // may end a connection that is in order: their numbers are not the right ones, or they say nothing.
 var hostilities = map[string]func(r *rand.Rand, seg *wire.TCP) (payload []byte){
-	"acks of what was not sent": func(r *rand.Rand, seg *wire.TCP) []byte {
-		seg.Flags, seg.Ack = wire.ACK, seg.Ack+1+r.Uint32N(1<<20)
+	ownLoss: func(r *rand.Rand, seg *wire.TCP) []byte {
+		seg.Flags, seg.Ack = wire.ACK, seg.Ack+1+r.Uint32N(2*uint32(len(again)))
 		return nil
 	},
 	"old acks": func(r *rand.Rand, seg *wire.TCP) []byte {
@@ -79,7 +82,18 @@ func TestHostileTakeover(t *testing.T) {
 	for name, hostility := range hostilities {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			play(t, &ftcptest.Cluster{}, func(s *scenario) {
+			play(t, &ftcptest.Cluster{Serve: serve(func(machine int, c *ftcp.Conn) {
+				for b := make([]byte, len(again)); ; {
+					n, err := c.Read(b)
+					if err != nil {
+						return
+					}
+					if machine == 0 && n == len(again) {
+						time.Sleep(50 * time.Millisecond) // the standby has an answer that nobody has verified
+					}
+					c.Write(b[:n])
+				}
+			})}, func(s *scenario) {
 				s.allowResets() // of SYNs for what is not there
 				a := s.Active()
 				attacker := s.Network.Port("attacker")
@@ -94,6 +108,8 @@ func TestHostileTakeover(t *testing.T) {
 						var payload []byte
 						_ = forge(f, nil, func(seg *wire.TCP) {
 							copied := *seg
+							_, _, sent, _ := parseTCP(f)
+							copied.Seq += uint32(len(sent))
 							payload = hostility(r, &copied)
 							attacker.Write([]device.Outbound{{Header: forge(f, payload, func(out *wire.TCP) { *out = copied })}})
 						})
@@ -108,7 +124,11 @@ func TestHostileTakeover(t *testing.T) {
 					return ftcptest.Pass
 				})
 				conns := dialMany(s, 200)
-				time.Sleep(100 * time.Millisecond) // the last acknowledgements
+				for _, c := range conns {
+					_, err := io.WriteString(c, again)
+					s.must(err)
+				}
+				time.Sleep(10 * time.Millisecond)
 				armed.Store(true)
 				attack()
 				a.Kill()
@@ -120,11 +140,24 @@ func TestHostileTakeover(t *testing.T) {
 				if st := s.Active().Node().Status(); st.Conns < len(conns) {
 					t.Errorf("%+v", st)
 				}
+				s.must(ask2echo(s))
+				if name == ownLoss {
+					return
+				}
+				for _, c := range conns {
+					s.must(hear(c, again))
+				}
 				askAll(s, conns)
 			})
 		})
 	}
 }
+
+// ownLoss costs the client that does it what it has acknowledged without having it, and nobody else.
+const ownLoss = "acks of what was not sent"
+
+// again is a request that is longer than the others.
+var again = strings.Repeat("and again ", 50)
 
 // askAll asks on all connections at once, and closes them.
 func askAll(s *scenario, conns []net.Conn) {

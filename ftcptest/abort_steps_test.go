@@ -14,10 +14,12 @@ import (
 	"github.com/ftcp-project/ftcp/ftcptest"
 )
 
-// abortAnswer fits into the initial window: a kernel would have sent all of it before the reset.
+// abortAnswer fits into the initial window: a kernel would have sent all of it before the
+// reset.
 var abortAnswer = strings.Repeat("all of this arrives. ", 400)
 
-// endings are ways in which a server that has answered ends a connection, and what its client then reads.
+// endings are ways in which a server that has answered ends a connection, and what its
+// client then reads.
 var endings = []struct {
 	name    string
 	request string
@@ -75,8 +77,9 @@ var endings = []struct {
 	}, io.EOF},
 }
 
-// A server that answers and aborts, or closes, is killed at every frame. The client reads all of the
-// answer, then what it would have read from a kernel, and does not wait for long.
+// A server that answers and aborts, or closes, is killed at every frame. The client reads
+// all of the answer, then what it would have read from a kernel, and does not wait for
+// long.
 func TestAbortEveryStep(t *testing.T) {
 	for _, e := range endings {
 		for _, delay := range []time.Duration{0, time.Millisecond} {

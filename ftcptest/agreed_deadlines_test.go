@@ -17,7 +17,8 @@ import (
 // idleTimeout is for how long timeouts waits for a line.
 const idleTimeout = 100 * time.Millisecond
 
-// timeouts is a server that echoes, and says so when it has heard nothing for a while; how often it may.
+// timeouts is a server that echoes, and says so when it has heard nothing for a while;
+// how often it may.
 func timeouts(limit int) func(machine int, c *ftcp.Conn) {
 	return func(_ int, c *ftcp.Conn) {
 		b := make([]byte, 64)
@@ -41,7 +42,8 @@ func timeouts(limit int) func(machine int, c *ftcp.Conn) {
 	}
 }
 
-// waitThenTalk hears timeouts, and talks in between, at times that are close to the deadlines.
+// waitThenTalk hears timeouts, and talks in between, at times that are close to the
+// deadlines.
 func waitThenTalk(s *scenario) error {
 	c, heard := s.dial().(*ftcp.Conn), ""
 	for n, pause := range []time.Duration{0, 95 * time.Millisecond, 99 * time.Millisecond, 50 * time.Millisecond} {
@@ -87,8 +89,8 @@ func hearUntil(c io.Reader, word string) (string, error) {
 	return string(got), nil
 }
 
-// A deadline that expires is an event that the nodes agree on: a handler that answers "timeout" and
-// goes on is the same on both of them, whenever the active node dies.
+// A deadline that expires is an event that the nodes agree on: a handler that answers
+// "timeout" and goes on is the same on both of them, whenever the active node dies.
 func TestTimeoutsEveryStep(t *testing.T) {
 	for _, delay := range []time.Duration{0, time.Millisecond} {
 		setting := func() (*ftcptest.Cluster, func(*scenario) error) {
@@ -114,8 +116,9 @@ func TestTimeoutsEveryStep(t *testing.T) {
 	}
 }
 
-// A standby that joins later replays a history in which deadlines have expired, some right behind
-// each other, and some behind data. Its handler sees them where the active node's did.
+// A standby that joins later replays a history in which deadlines have expired, some
+// right behind each other, and some behind data. Its handler sees them where the active
+// node's did.
 func TestLateStandbyReplaysTimeouts(t *testing.T) {
 	for _, slow := range []time.Duration{0, time.Second} {
 		t.Run(fmt.Sprint(slow), func(t *testing.T) {

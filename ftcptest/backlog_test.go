@@ -11,10 +11,11 @@ import (
 	"github.com/ftcp-project/ftcp/ftcptest"
 )
 
-// A standby joins, whose program does not read an upload. What is kept for it is bounded, and the
-// client is not stalled for it.
+// A standby joins, whose program does not read an upload. What is kept for it is bounded,
+// and the client is not stalled for it.
 func TestJoinedUploadThatIsNotRead(t *testing.T) {
-	// Of each, what was there before is more than may be unread for the marks to be frozen.
+	// Of each, what was there before is more than may be unread for the marks to be
+	// frozen.
 	for _, history := range []int{1 << 20, 24 << 20} {
 		t.Run(fmt.Sprint(history), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

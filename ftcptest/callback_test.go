@@ -62,7 +62,8 @@ func canceled() context.Context {
 	return ctx
 }
 
-// A log may call back, at every line of a node's life: nothing of the user's runs under a lock.
+// A log may call back, at every line of a node's life: nothing of the user's runs under a
+// lock.
 func TestLogThatCallsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &nosy{}

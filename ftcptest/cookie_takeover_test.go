@@ -14,8 +14,9 @@ import (
 	"github.com/ftcp-project/ftcp/wire"
 )
 
-// A handshake begins with a SYN cookie of a node that dies then. It is completed on the other node, which
-// has never heard of it, and has a younger clock: the timestamps do not go back, which the monitor sees.
+// A handshake begins with a SYN cookie of a node that dies then. It is completed on the
+// other node, which has never heard of it, and has a younger clock: the timestamps do not
+// go back, which the monitor sees.
 func TestCookieAcrossTakeover(t *testing.T) {
 	for _, uptime := range []time.Duration{0, 100 * time.Second} {
 		t.Run(fmt.Sprint(uptime), func(t *testing.T) {

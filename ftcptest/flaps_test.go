@@ -13,7 +13,8 @@ import (
 	"github.com/ftcp-project/ftcp/ftcptest"
 )
 
-// talkUntil lets clients ask, without a pause, until stop is closed. What it returns waits for them.
+// talkUntil lets clients ask, without a pause, until stop is closed. What it returns
+// waits for them.
 func talkUntil(s *scenario, n int, stop chan struct{}) (conns []net.Conn, wait func()) {
 	s.t.Helper()
 	var all sync.WaitGroup
@@ -32,9 +33,9 @@ func talkUntil(s *scenario, n int, stop chan struct{}) (conns []net.Conn, wait f
 	return conns, all.Wait
 }
 
-// A standby goes and comes back in many ways, under load. No mark is lifted that another session has
-// set (which the monitor sees), and after each return all connections are protected again: any
-// node may then die.
+// A standby goes and comes back in many ways, under load. No mark is lifted that another
+// session has set (which the monitor sees), and after each return all connections are
+// protected again: any node may then die.
 func TestFlaps(t *testing.T) {
 	flaps := map[string]func(s *scenario, a, b *ftcptest.Machine, d time.Duration){
 		"the standby's process": func(s *scenario, a, b *ftcptest.Machine, d time.Duration) {

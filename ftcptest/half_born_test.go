@@ -7,8 +7,9 @@ import (
 	"github.com/ftcp-project/ftcp/ftcptest"
 )
 
-// A node is born with one of its cables out, or both, and gets them later, in either order. It never
-// replaces the one that has the connections, and becomes its standby when it can.
+// A node is born with one of its cables out, or both, and gets them later, in either
+// order. It never replaces the one that has the connections, and becomes its standby when
+// it can.
 func TestHalfBorn(t *testing.T) {
 	for name, plug := range map[string]func(b *ftcptest.Machine){
 		"link first":    func(b *ftcptest.Machine) { b.Links.Plug(); time.Sleep(20 * time.Second); b.Plug() },
@@ -50,8 +51,8 @@ func TestHalfBorn(t *testing.T) {
 	}
 }
 
-// Both nodes start with their service ports out, then with their links out. One serves in the end,
-// and the other one is its standby.
+// Both nodes start with their service ports out, then with their links out. One serves in
+// the end, and the other one is its standby.
 func TestBothHalfBorn(t *testing.T) {
 	for name, out := range map[string]func(m *ftcptest.Machine){
 		"no service": func(m *ftcptest.Machine) { m.Unplug(); m.Links.Plug() },
@@ -89,8 +90,9 @@ func TestBothHalfBorn(t *testing.T) {
 	}
 }
 
-// The standby's service port dies. The active node serves on, and knows it; when that one dies too
-// there is no takeover by a node that hears nobody. When the standby's port is back, it is one again.
+// The standby's service port dies. The active node serves on, and knows it; when that one
+// dies too there is no takeover by a node that hears nobody. When the standby's port is
+// back, it is one again.
 func TestStandbysPortDies(t *testing.T) {
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
 		c := s.dial()

@@ -31,8 +31,9 @@ func forge(f ftcptest.Frame, payload []byte, change func(seg *wire.TCP)) []byte 
 	return b
 }
 
-// hostilities are segments that a client, or somebody in its name, may send at any time. None of them
-// may end a connection that is in order: their numbers are not the right ones, or they say nothing.
+// hostilities are segments that a client, or somebody in its name, may send at any time.
+// None of them may end a connection that is in order: their numbers are not the right
+// ones, or they say nothing.
 var hostilities = map[string]func(r *rand.Rand, seg *wire.TCP) (payload []byte){
 	ownLoss: func(r *rand.Rand, seg *wire.TCP) []byte {
 		seg.Flags, seg.Ack = wire.ACK, seg.Ack+1+r.Uint32N(2*uint32(len(again)))
@@ -76,8 +77,9 @@ var hostilities = map[string]func(r *rand.Rand, seg *wire.TCP) (payload []byte){
 	},
 }
 
-// Clients send what makes no sense, in the name of each of many connections, from before the active
-// node dies until all have changed over. The survivor goes on with all of them.
+// Clients send what makes no sense, in the name of each of many connections, from before
+// the active node dies until all have changed over. The survivor goes on with all of
+// them.
 func TestHostileTakeover(t *testing.T) {
 	for name, hostility := range hostilities {
 		t.Run(name, func(t *testing.T) {
@@ -153,7 +155,8 @@ func TestHostileTakeover(t *testing.T) {
 	}
 }
 
-// ownLoss costs the client that does it what it has acknowledged without having it, and nobody else.
+// ownLoss costs the client that does it what it has acknowledged without having it, and
+// nobody else.
 const ownLoss = "acks of what was not sent"
 
 // again is a request that is longer than the others.

@@ -8,8 +8,9 @@ import (
 	"github.com/ftcp-project/ftcp/ftcptest"
 )
 
-// A third node joins while the second one takes over many connections, which does not happen at once.
-// It gets all of them, those that had not had their turn too; and then survives the second one.
+// A third node joins while the second one takes over many connections, which does not
+// happen at once. It gets all of them, those that had not had their turn too; and then
+// survives the second one.
 func TestJoinDuringTakeover(t *testing.T) {
 	for _, first := range []time.Duration{0, 2 * time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond} {
 		t.Run(fmt.Sprint(first), func(t *testing.T) {

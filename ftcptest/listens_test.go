@@ -27,7 +27,8 @@ func (s *scenario) promptly(c net.Conn, request string) {
 	}
 }
 
-// unprotected checks the reasons for which connections of the active node are not protected.
+// unprotected checks the reasons for which connections of the active node are not
+// protected.
 func (s *scenario) unprotected(n int, why string) {
 	s.t.Helper()
 	st := s.Active().Node().Status()
@@ -56,8 +57,9 @@ func (s *scenario) dialAddr(n *ftcp.Node, address string) net.Conn {
 	return c
 }
 
-// The active node listens on a second port, and the standby does so a while later. Clients of that
-// port are served at once, and protected from when the standby's program listens.
+// The active node listens on a second port, and the standby does so a while later.
+// Clients of that port are served at once, and protected from when the standby's program
+// listens.
 func TestSecondPortLater(t *testing.T) {
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
 		const second = "10.0.0.1:81"
@@ -88,7 +90,8 @@ func TestSecondPortLater(t *testing.T) {
 	})
 }
 
-// A connection to a port on which the standby does not listen is kept for it no further than any other.
+// A connection to a port on which the standby does not listen is kept for it no further
+// than any other.
 func TestSecondPortBeyondHistory(t *testing.T) {
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
 		const second = "10.0.0.1:81"
@@ -115,8 +118,8 @@ func TestSecondPortBeyondHistory(t *testing.T) {
 	})
 }
 
-// The standby's program closes its listener. What it has accepted stays protected; what is new is
-// served at once, without; and nothing of it is delayed.
+// The standby's program closes its listener. What it has accepted stays protected; what
+// is new is served at once, without; and nothing of it is delayed.
 func TestStandbyClosesListener(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		listeners := make(chan net.Listener, 2)
@@ -150,8 +153,8 @@ func TestStandbyClosesListener(t *testing.T) {
 	})
 }
 
-// The standby's program hangs in its accept loop. Clients wait for MaxLag once, and no more as long
-// as it hangs. When it goes on, what is new is protected.
+// The standby's program hangs in its accept loop. Clients wait for MaxLag once, and no
+// more as long as it hangs. When it goes on, what is new is protected.
 func TestStandbyHangsForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var hangs atomic.Bool

@@ -15,7 +15,8 @@ import (
 	"github.com/ftcp-project/ftcp/ftcptest"
 )
 
-// discard is a server that reads all, in small pieces: those of io.Copy would be most of the memory.
+// discard is a server that reads all, in small pieces: those of io.Copy would be most of
+// the memory.
 func discard(_ int, c *ftcp.Conn) {
 	for b := make([]byte, 1024); ; {
 		if _, err := c.Read(b); err != nil {
@@ -51,15 +52,16 @@ func dialSilent(s *scenario, n int) (conns []net.Conn) {
 	return conns
 }
 
-// The histories of idle connections are bounded in total, on both nodes, and what was given up for
-// that is named when a standby comes later.
+// The histories of idle connections are bounded in total, on both nodes, and what was
+// given up for that is named when a standby comes later.
 func TestMemoryOfHistories(t *testing.T) {
 	play(t, &ftcptest.Cluster{Serve: serve(discard)}, func(s *scenario) {
 		conns := dialSilent(s, 400)
 		before := heap()
 		upload(s, conns, 250<<10)
 		heap() // what is in pools goes with the second collection
-		// Both nodes are in this process: 64 MiB each, and a block that is not full for each replica.
+		// Both nodes are in this process: 64 MiB each, and a block that is not full for
+		// each replica.
 		grown := heap() - before
 		t.Logf("400 histories take %d MiB", grown)
 		if grown > 2*64+90 {
@@ -130,8 +132,8 @@ func TestMemoryOfEndedReplicas(t *testing.T) {
 	})
 }
 
-// Strangers that say nothing on the port of the links cost a node little, and do not keep its
-// standby away.
+// Strangers that say nothing on the port of the links cost a node little, and do not keep
+// its standby away.
 func TestMemoryOfSilentLinks(t *testing.T) {
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
 		stranger := &ftcp.Node{Device: s.Network.Port("stranger"), LocalAddr: netip.MustParseAddr("10.254.7.7"), Logger: s.Logger}

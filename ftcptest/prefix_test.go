@@ -12,8 +12,8 @@ import (
 	"github.com/ftcp-project/ftcp/ftcptest"
 )
 
-// Outputs of which one is longer, and of which an early byte differs or none does. Those that differ
-// cannot become the same: the client must not wait for MaxLag.
+// Outputs of which one is longer, and of which an early byte differs or none does. Those
+// that differ cannot become the same: the client must not wait for MaxLag.
 func TestPrefixThatDiffers(t *testing.T) {
 	for _, test := range []struct {
 		active, standby int // lengths of the first answer

@@ -53,7 +53,8 @@ func (f lineWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// What differs between the nodes is named by both of them, once, and what is alike is not.
+// What differs between the nodes is named by both of them, once, and what is alike is
+// not.
 func TestSettingsThatDiffer(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -90,8 +91,8 @@ func TestSettingsThatDiffer(t *testing.T) {
 	}
 }
 
-// The standby's program listens on another port, or another address. Both nodes say so, clients are
-// served without delay, and nothing of theirs is called protected.
+// The standby's program listens on another port, or another address. Both nodes say so,
+// clients are served without delay, and nothing of theirs is called protected.
 func TestStandbyListensElsewhere(t *testing.T) {
 	for _, elsewhere := range []string{"10.0.0.1:81", "10.0.0.2:80"} {
 		t.Run(elsewhere, func(t *testing.T) {
@@ -131,7 +132,8 @@ func TestStandbyListensElsewhere(t *testing.T) {
 	}
 }
 
-// standbyOf makes a second node of the group of a cluster with one machine. Its first Listen joins.
+// standbyOf makes a second node of the group of a cluster with one machine. Its first
+// Listen joins.
 func standbyOf(s *scenario, all *logs) (kernel, second *ftcp.Node) {
 	kernel = s.Client()
 	first := s.Machine(0).Node()

@@ -44,8 +44,9 @@ func TestReasons(t *testing.T) {
 	})
 }
 
-// On a slow link, "in sync" and "protected" are said of what the standby has confirmed: before, the
-// reason is that. A node that is not a standby yet protects nothing by its own word either.
+// On a slow link, "in sync" and "protected" are said of what the standby has confirmed:
+// before, the reason is that. A node that is not a standby yet protects nothing by its
+// own word either.
 func TestNothingProtectedBeforeInSync(t *testing.T) {
 	c := &ftcptest.Cluster{Network: &ftcptest.Network{Faults: ftcptest.Faults{Delay: 40 * time.Millisecond}}}
 	play(t, c, func(s *scenario) {

@@ -26,7 +26,8 @@ func restartStandby(s *scenario) {
 	s.within(20*time.Second, "a standby in sync", func() bool { return s.Active().Node().Status().InSync })
 }
 
-// beyondHistory asks for more than is kept of a connection for a standby that comes later.
+// beyondHistory asks for more than is kept of a connection for a standby that comes
+// later.
 func beyondHistory(s *scenario, c net.Conn) {
 	s.t.Helper()
 	for range 5 {
@@ -34,8 +35,8 @@ func beyondHistory(s *scenario, c net.Conn) {
 	}
 }
 
-// After the standby's restart there is a connection whose beginning is forgotten. HandoverAll
-// refuses, and changes nothing. Handover names what is lost.
+// After the standby's restart there is a connection whose beginning is forgotten.
+// HandoverAll refuses, and changes nothing. Handover names what is lost.
 func TestHandoverBeyondHistory(t *testing.T) {
 	play(t, &ftcptest.Cluster{}, func(s *scenario) {
 		long, short := s.dial(), s.dial()
@@ -87,8 +88,8 @@ func named(t *testing.T, err error, n int, over bool) {
 	}
 }
 
-// A handover, or the end of the active node, that comes right after the standby is in sync waits
-// for the connections that are about to be protected.
+// A handover, or the end of the active node, that comes right after the standby is in
+// sync waits for the connections that are about to be protected.
 func TestHandoverRightAfterInSync(t *testing.T) {
 	ends := map[string]func(m *ftcptest.Machine) error{
 		"handover":     func(m *ftcptest.Machine) error { return m.Node().Handover(context.Background()) },
@@ -123,8 +124,9 @@ func TestHandoverRightAfterInSync(t *testing.T) {
 	}
 }
 
-// The standby's link breaks at the moment of a handover, or all of it does before it can know: it is
-// not told, or nobody hears that it has taken over. The handover returns by itself, and one node serves.
+// The standby's link breaks at the moment of a handover, or all of it does before it can
+// know: it is not told, or nobody hears that it has taken over. The handover returns by
+// itself, and one node serves.
 func TestHandoverThatNobodyTakes(t *testing.T) {
 	for name, lose := range map[string]func(b *ftcptest.Machine){
 		"its link":   func(b *ftcptest.Machine) { b.Links.Unplug() },
@@ -165,7 +167,8 @@ func TestHandoverThatNobodyTakes(t *testing.T) {
 	}
 }
 
-// The context of a handover ends while it waits for a connection to be protected: nothing changes.
+// The context of a handover ends while it waits for a connection to be protected: nothing
+// changes.
 func TestHandoverCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck := make(chan struct{})

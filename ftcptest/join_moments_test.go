@@ -10,7 +10,8 @@ import (
 	"github.com/ftcp-project/ftcp/ftcptest"
 )
 
-// joinMoments is when, after the first word that the connection is protected, the active node dies.
+// joinMoments is when, after the first word that the connection is protected, the active
+// node dies.
 var joinMoments = []time.Duration{
 	0, 300 * time.Microsecond, 3 * time.Millisecond, 30 * time.Millisecond, 300 * time.Millisecond,
 }
@@ -30,8 +31,8 @@ var joinings = []joining{
 	{"distant", 512 << 20, ftcptest.Faults{Delay: 10 * time.Millisecond}, 100 * time.Millisecond},
 }
 
-// eachJoining plays a transfer with a standby that joins 50 ms after it has begun, and with the
-// death of the active node at each moment after the first word of protection.
+// eachJoining plays a transfer with a standby that joins 50 ms after it has begun, and
+// with the death of the active node at each moment after the first word of protection.
 func eachJoining(t *testing.T, handle func(c *ftcp.Conn), talk func(c *ftcp.Conn) error) {
 	for _, j := range joinings {
 		for _, moment := range joinMoments {
@@ -77,8 +78,8 @@ func killWhenProtected(s *scenario, j joining, moment time.Duration, talk func(c
 
 const joinTransfer = 8 << 20
 
-// What a client uploads while a standby joins is there whenever the active node dies after the
-// first word of protection.
+// What a client uploads while a standby joins is there whenever the active node dies
+// after the first word of protection.
 func TestJoinUploadMoments(t *testing.T) {
 	eachJoining(t, func(c *ftcp.Conn) {
 		n, err := io.Copy(io.Discard, c)

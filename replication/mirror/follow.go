@@ -51,6 +51,7 @@ func (f *follower) send() {
 		}
 		if due {
 			w.overdue(time.Now())
+			f.endAll(time.Now().Add(-f.g.cfg.lingersFor()))
 			if !w.settings() {
 				return
 			}

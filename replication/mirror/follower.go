@@ -32,6 +32,7 @@ type follower struct {
 	byID    map[uint64]*replica
 	ready   []*replica // have progress to report
 	refused []*replpb.Progress
+	endings []ending
 	applied uint64 // all records up to this one are in memory
 	echo    int64  // the active node's clock, as heard last
 	ages    ages   // of what arrives from it
@@ -159,8 +160,7 @@ func (f *follower) apply(rec *replpb.Record, input []byte) error {
 	case *replpb.Record_Event:
 		r.event(step.Event)
 	case *replpb.Record_End:
-		f.forget(r)
-		r.end(endError(step.End.Reason))
+		f.ends(r, step.End.Reason)
 	case *replpb.Record_Release:
 		f.forget(r)
 		r.end(ErrUnprotected)
@@ -184,10 +184,15 @@ func (f *follower) open(id uint64, o *replpb.Open) error {
 		}
 	}
 	r := &replica{f: f, id: id, recent: time.Now(), said: said{verified: 1, read: 1}, verified: 1, lost: f.g.cfg.History < 0}
-	c, err := f.g.stack.Restore(local, remote, mac, snap, o.Dial, func(c *stack.Conn) any {
+	attach := func(c *stack.Conn) any {
 		r.conn = c
 		return r
-	})
+	}
+	c, err := f.g.stack.Restore(local, remote, mac, snap, o.Dial, attach)
+	if errors.Is(err, stack.ErrExists) {
+		f.endAll(time.Now()) // it may be one that lingers
+		c, err = f.g.stack.Restore(local, remote, mac, snap, o.Dial, attach)
+	}
 	if err != nil {
 		f.refuseID(id, replpb.Refused_OTHER, err.Error())
 		return nil

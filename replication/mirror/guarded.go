@@ -59,9 +59,7 @@ func (gd *guarded) hash(g *Mirror, core *tcp.Core, p *tcp.Positions) {
 // account keeps the memory of histories within bounds, for each connection and in total.
 func (gd *guarded) account(g *Mirror, core *tcp.Core) {
 	if gd.lost {
-		if f := gd.feed; f != nil && f.progress.Phase() == ledger.Replaying && int64(core.Retained()) > max(replayAhead, int64(g.cfg.History)) {
-			f.release("the standby's handler does not read what its peer sends as fast as that comes")
-		}
+		gd.accountBacklog(g, core)
 		return
 	}
 	n := int64(core.Retained())
@@ -72,6 +70,30 @@ func (gd *guarded) account(g *Mirror, core *tcp.Core) {
 	gd.kept = n
 	if n > int64(g.cfg.History) || total > max(totalHistory, int64(g.cfg.History)) {
 		gd.forget(g)
+		gd.bound(core)
+	}
+}
+
+// maxBacklog is how much input a connection that has outgrown its history may keep for a standby that
+// replays it. A peer that sends faster than the link carries needs some.
+const maxBacklog = 16 << 20
+
+// accountBacklog does the same for what a standby that replays the connection has yet to be sent. The
+// marks do not heed that standby, and so do not bound it.
+func (gd *guarded) accountBacklog(g *Mirror, core *tcp.Core) {
+	n := int64(0)
+	if f := gd.feed; f != nil && f.feeds() && !f.progress.Heeded() && !core.Ended() {
+		n = int64(core.Retained())
+	}
+	if n == gd.kept {
+		return
+	}
+	total := g.history.Add(n - gd.kept)
+	gd.kept = n
+	if n > max(maxBacklog, int64(g.cfg.History)) || n > 0 && total > max(totalHistory, int64(g.cfg.History)) {
+		g.history.Add(-n)
+		gd.kept = 0
+		gd.feed.release("the standby's handler is further behind than what is kept for it")
 		gd.bound(core)
 	}
 }

@@ -82,7 +82,7 @@ func (l *leader) adopt(c *stack.Conn, gd *guarded, core *tcp.Core) {
 		return
 	}
 	if gd.lost {
-		gd.unprotected("it has received more than what is kept for a standby that comes later (History)")
+		gd.unprotected(beyondHistory)
 		return
 	}
 	f := l.add(c, gd)
@@ -98,7 +98,10 @@ func (l *leader) adopt(c *stack.Conn, gd *guarded, core *tcp.Core) {
 	l.push(f)
 }
 
-const noListener = "the standby's program does not listen there"
+const (
+	noListener    = "the standby's program does not listen there"
+	beyondHistory = "it has received more than what is kept for a standby that comes later (History)"
+)
 
 // opened begins to feed a new connection. Nothing has been sent to its peer yet, but for a cookie.
 func (l *leader) opened(c *stack.Conn, gd *guarded, core *tcp.Core) {
@@ -168,6 +171,7 @@ func (l *leader) resettled(s *replpb.Settings) {
 			}
 			f.waits = false
 			if gd.lost {
+				gd.unprotected(beyondHistory)
 				l.drop(f)
 				return
 			}

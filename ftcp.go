@@ -334,6 +334,13 @@ func (n *Node) Handover(ctx context.Context) error { return n.inner().Handover(c
 // a *[LostError] then, too.
 func (n *Node) HandoverAll(ctx context.Context) error { return n.inner().Handover(ctx, true) }
 
+// Errors of a handover: there is no standby that could take over, or it was lost before it
+// had, and this node serves on.
+var (
+	ErrNoStandby = replication.ErrNoStandby
+	ErrNotTaken  = replication.ErrNotTaken
+)
+
 // LostError says which connections a handover loses.
 type LostError = replication.LostError
 

@@ -56,7 +56,9 @@ func begin(t *testing.T, c *ftcptest.Cluster) *scenario {
 	s.monitor = &monitor{service: netip.MustParseAddrPort(c.Address), conns: map[watch]*watched{}}
 	s.active = func() string {
 		if m := c.Active(); m != nil {
-			return m.Name
+			if n := m.Node(); n != nil && n.Status().Why == "" { // else it may have been replaced
+				return m.Name
+			}
 		}
 		return ""
 	}

@@ -102,8 +102,8 @@ func transfer(m *monitor, n *ftcp.Node, address string, r *rand.Rand) error {
 	return e.run(m, n, address)
 }
 
-// upload has data echoed as fast as it goes.
-func upload(m *monitor, n *ftcp.Node, address string, r *rand.Rand, size int) error {
+// uploadAll has data echoed as fast as it goes.
+func uploadAll(m *monitor, n *ftcp.Node, address string, r *rand.Rand, size int) error {
 	return (&echoing{mode: echoes, data: random(r, size), piece: size}).run(m, n, address)
 }
 

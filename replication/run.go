@@ -85,10 +85,12 @@ func (g *Group) Start(ctx context.Context) error {
 func (g *Group) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var due time.Time // when to tick; what happens meanwhile does not put it off
 	for {
 		select {
 		case <-g.events.wake:
 		case <-timer.C:
+			due = time.Time{}
 			g.events.push(event{Event: g.tick()})
 		case <-g.ctx.Done():
 			g.events.close()
@@ -99,7 +101,10 @@ func (g *Group) run() {
 			if !ok {
 				break
 			}
-			timer.Reset(g.step(e))
+			if next := time.Now().Add(g.step(e)); due.IsZero() || next.Before(due) {
+				due = next
+				timer.Reset(time.Until(due))
+			}
 		}
 	}
 }

@@ -47,7 +47,8 @@ func arbitrated(t *testing.T, f func(s *scenario, a *flaky)) {
 	})
 }
 
-// With an arbiter the standby takes over as without, and the one that was killed comes back as its standby.
+// With an arbiter the standby takes over as without, and the one that was killed comes
+// back as its standby.
 func TestArbitratedTakeover(t *testing.T) {
 	arbitrated(t, func(s *scenario, _ *flaky) {
 		c := s.dial()
@@ -63,8 +64,8 @@ func TestArbitratedTakeover(t *testing.T) {
 	})
 }
 
-// While the arbiter is away nobody takes over, and nobody falls back to the pair's rule. When it is back, the standby
-// goes on with what it has.
+// While the arbiter is away nobody takes over, and nobody falls back to the pair's rule.
+// When it is back, the standby goes on with what it has.
 func TestArbiterAway(t *testing.T) {
 	arbitrated(t, func(s *scenario, a *flaky) {
 		c := s.dial()
@@ -96,7 +97,8 @@ func TestArbiterAnswerLost(t *testing.T) {
 	})
 }
 
-// Two nodes that do not hear each other, on either network, while both hear clients: exactly one goes on.
+// Two nodes that do not hear each other, on either network, while both hear clients:
+// exactly one goes on.
 func TestArbitratedPartition(t *testing.T) {
 	arbitrated(t, func(s *scenario, _ *flaky) {
 		a := s.Machine(0)

@@ -85,8 +85,9 @@ func (c *Cluster) Start() error {
 // Machine returns the i-th machine, counted from 0.
 func (c *Cluster) Machine(i int) *Machine { return c.machines[i] }
 
-// Active returns the machine whose node is active; nil if there is none. A machine that was paused may
-// believe it is when another one has taken over: the one that has been active for a shorter time wins.
+// Active returns the machine whose node is active; nil if there is none. A machine that
+// was paused may believe it is when another one has taken over: the one that has been
+// active for a shorter time wins.
 func (c *Cluster) Active() *Machine { return c.find("active") }
 
 // Standby returns the machine whose node could take over; nil if there is none.

@@ -29,8 +29,8 @@ func patientEcho(_ int, c *ftcp.Conn) {
 	}
 }
 
-// A standby that comes later replays a history in which deadlines have expired. Its handler waits where the active node's
-// did, and the connection is protected again.
+// A standby that comes later replays a history in which deadlines have expired. Its
+// handler waits where the active node's did, and the connection is protected again.
 func TestReplayOfDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := begin(t, &ftcptest.Cluster{Serve: serve(patientEcho)})

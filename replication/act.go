@@ -62,8 +62,8 @@ func (g *Group) act(a reign.Action, e event) (used bool) {
 	return false
 }
 
-// arbitrate asks the arbiter, and tells the machine of the answer. One that does not answer is asked
-// again, after a while, by what the machine does then.
+// arbitrate asks the arbiter, and tells the machine of the answer. One that does not
+// answer is asked again, after a while, by what the machine does then.
 func (g *Group) arbitrate(ask func(context.Context) (reign.Record, error)) {
 	ctx, cancel := context.WithTimeout(g.ctx, arbiterTimeout)
 	defer cancel()

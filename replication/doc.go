@@ -51,7 +51,7 @@
 // # Locks
 //
 // In this order: mirror's follower.applying, a stack.Conn's, then leader.mu or follower.mu, then
-// those of package stack. Group.mu guards the machine and is held for a step of it only; nothing else
-// is taken under it but the queue of notes. Nothing of the user's runs under a lock: what is logged is
-// queued (notes), and programs are woken, not called.
+// those of package stack. Group.mu guards the machine and is held for a step of it only;
+// nothing else is taken under it but the queue of notes. Nothing of the user's runs under
+// a lock: what is logged is queued (notes), and programs are woken, not called.
 package replication

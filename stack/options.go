@@ -7,8 +7,8 @@ import (
 	"github.com/ftcp-project/ftcp/stack/tcp"
 )
 
-// SetLinger is net.TCPConn's: with 0, Close sends a RST and discards what was not delivered. Other values
-// leave the default, which is to deliver it in the background.
+// SetLinger is net.TCPConn's: with 0, Close sends a RST and discards what was not
+// delivered. Other values leave the default, which is to deliver it in the background.
 func (c *Conn) SetLinger(sec int) error {
 	return c.set(func(*tcp.Core) { c.linger = sec })
 }
@@ -23,8 +23,8 @@ func (c *Conn) SetKeepAlive(idle, interval time.Duration, count int) error {
 	return c.set(func(core *tcp.Core) { core.SetKeepAlive(time.Now(), idle, interval, count) })
 }
 
-// SetUserTimeout ends the connection when the peer acknowledges nothing of what there is to send for so long: see
-// [tcp.Core.SetUserTimeout].
+// SetUserTimeout ends the connection when the peer acknowledges nothing of what there is
+// to send for so long: see [tcp.Core.SetUserTimeout].
 func (c *Conn) SetUserTimeout(d time.Duration) error {
 	return c.set(func(core *tcp.Core) { core.SetUserTimeout(d) })
 }

@@ -17,8 +17,8 @@ var (
 
 // Restore makes a replica of a connection of another node: it is read and
 // written by this node's server, and nobody speaks to its peer until TakeOver. Dialed is its
-// number, if it was dialed there; then it is for a Dial here, and never for a listener. What attach returns is
-// attached before anybody sees the connection: see [Conn.Attach].
+// number, if it was dialed there; then it is for a Dial here, and never for a listener.
+// What attach returns is attached before anybody sees the connection: see [Conn.Attach].
 func (s *Stack) Restore(local, remote netip.AddrPort, mac wire.MAC, snap tcp.Snapshot, dialed uint64, attach func(*Conn) any) (*Conn, error) {
 	link := s.linkFor(local.Addr())
 	if link == nil {

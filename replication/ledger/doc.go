@@ -11,6 +11,6 @@
 //	                        └──→ Gone
 //
 // What the peer may see is bounded by the minimum over those that are heeded: from Gating until
-// they have forgotten it. A connection is protected if it is Guarded, which follows from what both sides
-// have confirmed: see Progress.Confirm.
+// they have forgotten it. A connection is protected if it is Guarded, which follows from
+// what both sides have confirmed: see Progress.Confirm.
 package ledger

@@ -106,8 +106,8 @@ const near = 256 << 10
 
 // CaughtUp says that it is time to Freeze a connection that is being replayed: the standby has come
 // to where the connection was. If much has come since, it is made to catch up with that first, as
-// long as that is less by half each time. A peer that sends faster than the link carries would never
-// be caught up with: it waits.
+// long as that is less by half each time. A peer that sends faster than the link carries
+// would never be caught up with: it waits.
 func (p *Progress) CaughtUp(at Positions) bool {
 	if p.phase != Replaying || p.confirmed < p.goal.In || p.verified < p.goal.Out {
 		return false

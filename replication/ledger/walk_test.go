@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestWalks does what can be done to a connection in random orders, with two standbys, and looks after
-// each step for what must always hold. Standbys confirm what there is, and no more.
+// TestWalks does what can be done to a connection in random orders, with two standbys,
+// and looks after each step for what must always hold. Standbys confirm what there is,
+// and no more.
 func TestWalks(t *testing.T) {
 	guarded, walks := 0, 20000
 	for seed := range walks {

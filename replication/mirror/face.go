@@ -35,7 +35,8 @@ func (g *Mirror) Admit(r reign.Record) {
 	}
 }
 
-// Goodbye tells the standby, behind all of the log, that this node is silent and that it takes over.
+// Goodbye tells the standby, behind all of the log, that this node is silent and that it
+// takes over.
 func (g *Mirror) Goodbye() {
 	if l := g.leader.Load(); l != nil {
 		l.goodbye()

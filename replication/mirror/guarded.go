@@ -74,12 +74,12 @@ func (gd *guarded) account(g *Mirror, core *tcp.Core) {
 	}
 }
 
-// maxBacklog is how much input a connection that has outgrown its history may keep for a standby that
-// replays it. A peer that sends faster than the link carries needs some.
+// maxBacklog is how much input a connection that has outgrown its history may keep for a
+// standby that replays it. A peer that sends faster than the link carries needs some.
 const maxBacklog = 16 << 20
 
-// accountBacklog does the same for what a standby that replays the connection has yet to be sent. The
-// marks do not heed that standby, and so do not bound it.
+// accountBacklog does the same for what a standby that replays the connection has yet to
+// be sent. The marks do not heed that standby, and so do not bound it.
 func (gd *guarded) accountBacklog(g *Mirror, core *tcp.Core) {
 	n := int64(0)
 	if f := gd.feed; f != nil && f.feeds() && !f.progress.Heeded() && !core.Ended() {
@@ -188,7 +188,8 @@ func (f *feed) feeds() bool {
 	return !f.ended && !f.waits && f.progress.Phase() < ledger.Releasing
 }
 
-// eventAt is the place in the input of the next event to be sent: no input beyond it is sent before.
+// eventAt is the place in the input of the next event to be sent: no input beyond it is
+// sent before.
 func (f *feed) eventAt() int64 {
 	if f.events >= len(f.gd.events) {
 		return ledger.Unlimited

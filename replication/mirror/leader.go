@@ -146,7 +146,8 @@ func (l *leader) listening(s *replpb.Settings) {
 	l.mu.Unlock()
 }
 
-// listensOn says that the standby's program has a place for c. One that is dialed waits for its Dial.
+// listensOn says that the standby's program has a place for c. One that is dialed waits
+// for its Dial.
 func (l *leader) listensOn(c *stack.Conn) bool {
 	if c.Dialed() != 0 {
 		return true
@@ -241,8 +242,9 @@ func (l *leader) room(f *feed) int64 {
 	return max(0, f.progress.Read()+ahead-f.sent.InEnd)
 }
 
-// miss forgets a feed that has ended before the standby was told of it. In a flood of SYNs, each followed by a RST, these
-// are nearly all, and a link that stands still must not keep them in ready.
+// miss forgets a feed that has ended before the standby was told of it. In a flood of
+// SYNs, each followed by a RST, these are nearly all, and a link that stands still must
+// not keep them in ready.
 func (l *leader) miss(f *feed) {
 	f.ended = true
 	l.drop(f)
@@ -280,7 +282,8 @@ func (l *leader) inMemoryLocked(f *feed) {
 	}
 }
 
-// admit makes the standby a member: all marks heed it, and it is told so behind all of the log so far.
+// admit makes the standby a member: all marks heed it, and it is told so behind all of
+// the log so far.
 func (l *leader) admit(r reign.Record) {
 	l.mu.Lock()
 	l.member = &r

@@ -7,10 +7,11 @@ import (
 	"github.com/ftcp-project/ftcp/wire/replpb"
 )
 
-// A connection that the active node has ended by a RST is over there with that, and may not be for its
-// peer: the RST, and output before it, may have been lost with the node that sent them, if that died
-// in the same moment. Nobody acknowledges a RST. So the standby lets go of such a connection a little
-// later, when it would have taken over, and then sends all of it once more.
+// A connection that the active node has ended by a RST is over there with that, and may
+// not be for its peer: the RST, and output before it, may have been lost with the node
+// that sent them, if that died in the same moment. Nobody acknowledges a RST. So the
+// standby lets go of such a connection a little later, when it would have taken over, and
+// then sends all of it once more.
 
 // ending is a replica that the log has ended.
 type ending struct {

@@ -116,8 +116,8 @@ func (l *leader) confirm(lsn uint64) bool {
 	return true
 }
 
-// inSync is called once the standby knows that it may take over: what it can go on with is protected
-// from here on.
+// inSync is called once the standby knows that it may take over: what it can go on with
+// is protected from here on.
 func (l *leader) inSync() {
 	l.g.notes.Info("ftcp: the standby is in sync", "standby", l.link.RemoteAddr())
 	for _, f := range l.feeds() {

@@ -60,10 +60,12 @@ func (g *Mirror) touch() {
 }
 
 // tsMargin is how far TCP timestamps jump at a takeover, in milliseconds. They have to go on above
-// any value that the old node can have sent; what we know of its clock is as old as the link's delay.
+// any value that the old node can have sent; what we know of its clock is as old as the
+// link's delay.
 const tsMargin = 2000
 
-// TakeOver makes this node go on with the connections of the one before. Announce tells other nodes.
+// TakeOver makes this node go on with the connections of the one before. Announce tells
+// other nodes.
 func (g *Mirror) TakeOver(r reign.Reign, why string, announce func()) {
 	f := g.follower.Load()
 	if f == nil {

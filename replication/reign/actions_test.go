@@ -2,8 +2,8 @@ package reign
 
 import "slices"
 
-// let steps a node's machine, and carries out what it wants. The link is the one of a statement or of
-// a node that is Linked, or 0.
+// let steps a node's machine, and carries out what it wants. The link is the one of a
+// statement or of a node that is Linked, or 0.
 func (w *world) let(i int, e Event, id int) {
 	n := &w.node[i]
 	before, reign := n.m.role, n.m.record.Reign

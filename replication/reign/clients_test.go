@@ -114,8 +114,8 @@ func (w *world) begins(i int) {
 // settled is how long after a change of the networks or processes all have heard of each other.
 const settled = 300 * time.Millisecond
 
-// discards is called when a node forgets its connections, before it does. Held says that it could go on
-// with what clients have seen last.
+// discards is called when a node forgets its connections, before it does. Held says that
+// it could go on with what clients have seen last.
 func (w *world) discards(i int, why string, held bool) {
 	n := &w.node[i]
 	if strings.Contains(why, "reigned for longer") {

@@ -34,8 +34,9 @@
 // two lineages that have met (rival.go), on the record, or when a suspended node has learnt
 // nothing for a while although it hears.
 //
-// What nodes make of each other is shown by the stories in testdata, which a test plays; those whose
-// names begin with found are schedules that the exploration in explore_test.go has found.
+// What nodes make of each other is shown by the stories in testdata, which a test plays;
+// those whose names begin with found are schedules that the exploration in
+// explore_test.go has found.
 //
 // # Without an arbiter
 //

@@ -14,12 +14,14 @@ import "time"
 //     that ended later may have gone alone before, and the kernel of a host that was started
 //     again ends links of long ago: an end of the link counts only if it came in that time.
 //   - The active node asks around as soon as the link is silent, and closes it before it counts the
-//     time, so that nothing that it sends prolongs the standby's. It goes alone after aloneAfter, which is longer, and when a
+// time, so that nothing that it sends prolongs the standby's. It goes alone after
+// aloneAfter, which is longer, and when a
 //     further round of questions has found nobody who has claimed; or by proof: the standby's
 //     own word that it has given up, or its kernel, which has closed the link, without a claim
 //     on it, and refuses new ones or has another process there.
 //   - An active node that could not have answered at some time since its standby was heard last
-//     does not go alone for silence: the standby may have claimed in that time, and have died since.
+// does not go alone for silence: the standby may have claimed in that time, and have died
+// since.
 //     It is suspended. That is so if it stood still, or has heard nobody in a round.
 //   - Nobody decides in deafness: a round counts only if the service network was heard in it.
 //

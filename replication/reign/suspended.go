@@ -2,10 +2,10 @@ package reign
 
 import "time"
 
-// suspended is what a node heeds that was active, with a standby, and hears neither it nor anybody on
-// the service network. What clients have seen meanwhile is not known: the standby may have taken over.
-// Its word that it has not, and will not, resumes the reign: a standby in doubt that hears of this
-// node gives up, and says so when it is asked.
+// suspended is what a node heeds that was active, with a standby, and hears neither it
+// nor anybody on the service network. What clients have seen meanwhile is not known: the
+// standby may have taken over. Its word that it has not, and will not, resumes the reign:
+// a standby in doubt that hears of this node gives up, and says so when it is asked.
 func (m *Machine) suspended(now time.Duration, e Event) {
 	v := &m.doubt
 	if !v.on {

@@ -20,9 +20,10 @@
 //	una   <= nxt <= max <= sendable, appended     transmit nothing at or past sendable
 //	acked <=               ackable,  rcvNxt       acknowledge nothing past ackable
 //
-// Every segment but a RST is made by one function, [Core.segment], which takes the minimum. Segments are derived when
-// they may leave and never queued, so there is no second place to get this wrong. A RST that ends the connection has its
-// position, too, and waits for the mark as a FIN does: see [Close] and [Core.ResetDue].
+// Every segment but a RST is made by one function, [Core.segment], which takes the
+// minimum. Segments are derived when they may leave and never queued, so there is no
+// second place to get this wrong. A RST that ends the connection has its position, too,
+// and waits for the mark as a FIN does: see [Close] and [Core.ResetDue].
 //
 // # What a connection's state is
 //

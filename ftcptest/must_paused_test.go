@@ -75,8 +75,8 @@ func TestMustUnsureNoReset(t *testing.T) {
 		a := s.Active()
 		a.Links.Unplug()
 		time.Sleep(200 * time.Millisecond)
-		if st := a.Node().Status(); st.Role != "active" || !st.InSync {
-			t.Errorf("%+v", st)
+		if st := a.Node().Status(); st.Role != "active" || st.Standby == "" || st.InSync || st.Protected != 0 {
+			t.Errorf("the link has not ended, but there is doubt: %+v", st)
 		}
 		send()
 		time.Sleep(time.Millisecond)

@@ -51,8 +51,7 @@ handover in upload
 -> handed over
 -> gave up
 -> fenced
--> new lineage
--> a connection goes on unprotected`, "\n")
+-> new lineage`, "\n")
 
 func newTally() *tally {
 	t := &tally{counts: map[string]int{}}

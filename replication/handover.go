@@ -30,7 +30,7 @@ func (e *LostError) Error() string {
 	return fmt.Sprintf("replication: %d connections would be lost in a handover (%s)", total, strings.Join(why, "; "))
 }
 
-// ready waits until all connections are protected that can be, or limit has passed.
+// awaitProtection waits until all connections are protected that can be, or limit has passed.
 func (g *Group) awaitProtection(ctx context.Context, limit time.Duration) {
 	t := time.NewTicker(10 * time.Millisecond)
 	defer t.Stop()

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ftcp-project/ftcp/replication/ledger"
+	"github.com/ftcp-project/ftcp/replication/reign"
 	"github.com/ftcp-project/ftcp/stack/tcp"
 	"github.com/ftcp-project/ftcp/wire/replpb"
 )
@@ -64,7 +65,7 @@ func (l *leader) lookCaught() {
 	l.caught = l.caught || caught
 	l.mu.Unlock()
 	if caught {
-		l.g.post(reignCaught(l))
+		l.g.post(reign.Caught{Peer: l.mate.Incarnation})
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"github.com/ftcp-project/ftcp/wire/replpb"
 )
 
-func reignCaught(l *leader) reign.Event { return reign.Caught{Peer: l.mate.Incarnation} }
-
 // receive handles what the standby says, until the link ends. It returns how it did.
 func (l *leader) receive() reign.Closing {
 	g := l.g
